@@ -1,0 +1,19 @@
+export { ByteReader, decodeFileName, decodeUtf8 } from './bytes.ts';
+export { canonicalText, encodeCanonicalJson, type Json } from './canonical-json.ts';
+export { Digest, type DigestAlgorithm } from './digest.ts';
+export { exit, type Exit, exitOf } from './exit.ts';
+export { Fault, type FaultCode, type FaultOptions, unreachable, within } from './fault.ts';
+export {
+  type Checked,
+  type Finding,
+  type Grade,
+  grades,
+  lowerGrade,
+  meetsGrade,
+  type Reason,
+  reasons,
+  type Waiver,
+} from './finding.ts';
+export { limits } from './limits.ts';
+export { checkRange, memorySource, type Source, type SourceLocation, sliceSource } from './source.ts';
+export { decide, type Judgement, type Verdict } from './verdict.ts';

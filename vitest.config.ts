@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/oracle/**', 'test/interop/**', 'test/vm/**', 'test/bench/**', 'node_modules/**'],
+    setupFiles: ['test/setup.ts'],
+    testTimeout: 20_000,
+    pool: 'threads',
+  },
+});
