@@ -1,0 +1,2 @@
+export { plainName, sha256Hex, utcTime } from './fields.ts';
+export { parseWith } from './parse-with.ts';
