@@ -1,0 +1,1 @@
+export { decodeLz4Block } from './lz4-block.ts';
