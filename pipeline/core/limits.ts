@@ -23,4 +23,6 @@ export const limits = {
   xattrBytes: 64 * KiB,
   /** Bytes of a text file that is read as a whole: os-release and its kin. */
   releaseFileBytes: 64 * KiB,
+  /** Characters of a kernel command line (Linux: COMMAND_LINE_SIZE is 2 to 4 KiB). */
+  commandLineBytes: 64 * KiB,
 } as const;

@@ -17,7 +17,7 @@ export function parseWith<S extends z.ZodMiniType>(
   what: string,
   next?: string,
 ): z.output<S> {
-  const outcome = schema.safeParse(value);
+  const outcome = schema.safeParse(value, { reportInput: true });
   if (outcome.success) return outcome.data;
   const problems = outcome.error.issues.map((issue) => `${fieldPath(issue.path)}: ${problemText(issue)}`);
   const told = problems.slice(0, toldProblems).join('; ');

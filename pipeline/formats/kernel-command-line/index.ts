@@ -1,0 +1,1 @@
+export { type KernelArgument, lastValue, parseKernelCommandLine } from './kernel-command-line.ts';
