@@ -1,0 +1,141 @@
+import * as z from 'zod/mini';
+import { decodeUtf8, grades } from '../core/index.ts';
+import { parseJson } from '../formats/json/index.ts';
+import { parseWith, sha256Hex, utcTime } from '../formats/schema/index.ts';
+
+export const evidenceType = 'https://nodeproof.dev/evidence/v1';
+
+const text = z.string().check(z.maxLength(4096));
+const hash = z.string().check(z.regex(/^(?:[0-9a-f]{2}){16,64}$/));
+/** `major:minor`, as mountinfo writes it. */
+const deviceNumber = z.string().check(z.regex(/^\d{1,10}:\d{1,10}$/));
+const count = z.int().check(z.nonnegative());
+
+/** A value with how it is known: the grade, and where it was read. `null` means looked for and absent. */
+function fact<T extends z.ZodMiniType>(value: T) {
+  return z.strictObject({ value: z.nullable(value), grade: z.enum(grades), source: text });
+}
+
+/** One line of /proc/self/mountinfo (proc_pid_mountinfo(5)). */
+export const mountSchema = z.strictObject({
+  id: count,
+  parentId: count,
+  device: deviceNumber,
+  /** The directory of the file system that is mounted: other than `/` for a bind mount. */
+  root: text,
+  mountPoint: text,
+  options: z.array(text),
+  fileSystem: text,
+  source: text,
+  superOptions: z.array(text),
+});
+
+/** A device-mapper device with its whole table, one entry a target (dmsetup table, dmsetup status). */
+export const mappedDeviceSchema = z.strictObject({
+  device: deviceNumber,
+  name: text,
+  uuid: z.nullable(text),
+  targets: z.array(z.strictObject({ startSector: count, sectors: count, type: text, parameters: z.array(text) })),
+  /** The status parameters of each target, in the table's order: `V` of a verity target. null where it could not be asked. */
+  status: z.nullable(z.array(z.array(text))),
+  /** Sectors of the device itself, which the table must cover. */
+  sectors: z.nullable(count),
+});
+
+/** A loop device that backs a merged extension (losetup, /sys/block/loopN). */
+export const loopDeviceSchema = z.strictObject({
+  device: deviceNumber,
+  name: text,
+  /** The path that the kernel knows, without its ` (deleted)` mark. */
+  backingFile: text,
+  /** Whether the kernel says that the file was unlinked. */
+  deleted: z.boolean(),
+  backingInode: z.nullable(count),
+  backingDevice: z.nullable(deviceNumber),
+  offsetBytes: count,
+  autoclear: z.nullable(z.boolean()),
+  diskSequence: z.nullable(count),
+  /** SHA-256 of what the loop device really holds, read through the device; null where it cannot be read. */
+  sha256: z.nullable(sha256Hex),
+});
+
+/** An image, directory or mask in one of the search directories of systemd-sysext or systemd-confext. */
+export const extensionSchema = z.strictObject({
+  /** The name under which it is merged: the file's or link's name without `.raw`. */
+  name: text,
+  /** Where it was found: a path in a search directory. */
+  path: text,
+  /** What the path resolves to; null where it resolves to nothing. */
+  resolvedPath: z.nullable(text),
+  kind: z.enum(['raw', 'directory', 'mask', 'dangling', 'other']),
+  /** Whether an entry of the same name in an earlier search directory hides this one. */
+  hidden: z.boolean(),
+  sizeBytes: z.nullable(count),
+  inode: z.nullable(count),
+  fileDevice: z.nullable(deviceNumber),
+  sha256: fact(sha256Hex),
+  /** The verity root hash inside the image, recomputed from its bytes; absent for a plain file system. */
+  rootHash: fact(hash),
+  /** What its extension-release says, as read from the image. */
+  release: z.nullable(
+    z.strictObject({
+      id: z.nullable(text),
+      versionId: z.nullable(text),
+      sysextLevel: z.nullable(text),
+      architecture: z.nullable(text),
+    }),
+  ),
+  /** Paths it ships that no extension may: another os-release, units of ours. */
+  forbiddenPaths: z.array(text).check(z.maxLength(256)),
+  /** Why the image could not be read, where it could not. */
+  problem: z.nullable(z.strictObject({ code: text, message: text })),
+});
+
+/** The extensions of one class and whether and how they are merged. */
+export const extensionStateSchema = z.strictObject({
+  found: z.array(extensionSchema).check(z.maxLength(1024)),
+  /** Names that the merged tree itself records (`/usr/.systemd-sysext/extensions`); null where nothing is merged. */
+  merged: fact(z.array(text).check(z.maxLength(1024))),
+  /** The overlay's directories from its mount options; null where nothing is merged. */
+  overlay: z.nullable(
+    z.strictObject({
+      device: deviceNumber,
+      lowerDirectories: z.array(text),
+      upperDirectory: z.nullable(text),
+      /** The device number that the merged tree records, which must be the overlay's. */
+      recordedDevice: z.nullable(deviceNumber),
+    }),
+  ),
+});
+
+export const evidenceSchema = z.strictObject({
+  type: z.literal(evidenceType),
+  collectedAt: utcTime,
+  /** True where the facts came from a directory instead of the running system: such evidence never joins. */
+  simulated: z.boolean(),
+  os: z.strictObject({ id: fact(text), versionId: fact(text), buildId: fact(text), architecture: fact(text) }),
+  kernel: z.strictObject({ release: fact(text), commandLine: fact(z.string().check(z.maxLength(65_536))) }),
+  /** The mount that /usr is without extensions, found by its place in the mount table and never by a name. */
+  usr: z.strictObject({ mount: z.nullable(mountSchema), mapping: fact(mappedDeviceSchema) }),
+  /** Every mount at or below /usr, /opt and /etc. */
+  mounts: z.array(mountSchema).check(z.maxLength(4096)),
+  loops: z.array(loopDeviceSchema).check(z.maxLength(1024)),
+  /** Mappings under merged extensions. */
+  mappings: z.array(mappedDeviceSchema).check(z.maxLength(1024)),
+  sysexts: extensionStateSchema,
+  confexts: extensionStateSchema,
+  /** What could not be looked at, and why: each is a reason not to admit where the policy needs the fact. */
+  unread: z.array(z.strictObject({ path: text, code: text, message: text })).check(z.maxLength(1024)),
+});
+
+export type Evidence = z.output<typeof evidenceSchema>;
+export type Mount = z.output<typeof mountSchema>;
+export type MappedDevice = z.output<typeof mappedDeviceSchema>;
+export type LoopDevice = z.output<typeof loopDeviceSchema>;
+export type Extension = z.output<typeof extensionSchema>;
+export type ExtensionState = z.output<typeof extensionStateSchema>;
+
+/** Reads an evidence document. Faults: evidence.field, json.*. */
+export function parseEvidence(bytes: Uint8Array): Evidence {
+  return parseWith(evidenceSchema, parseJson(decodeUtf8(bytes, 'evidence'), 'evidence'), 'evidence.field', 'evidence');
+}
