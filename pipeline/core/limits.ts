@@ -25,4 +25,38 @@ export const limits = {
   releaseFileBytes: 64 * KiB,
   /** Characters of a kernel command line (Linux: COMMAND_LINE_SIZE is 2 to 4 KiB). */
   commandLineBytes: 64 * KiB,
+  /** Program and section headers of an ELF file, and the bytes of its section names: programs have some dozens. */
+  elfSegments: 512,
+  elfSections: 16_384,
+  elfNameBytes: MiB,
+  /** Bytes of the section that holds Go build information, of its module list and of its version; modules in the list. */
+  goBuildInfoBytes: 16 * MiB,
+  goModuleListBytes: 8 * MiB,
+  goVersionBytes: KiB,
+  goModules: 20_000,
+  /** Decompressed squashfs metadata blocks, and fragment blocks, that one open image keeps. */
+  squashfsMetadataCacheBytes: 4 * MiB,
+  squashfsFragmentCacheBytes: 16 * MiB,
+  /** Depth of a JSON document. */
+  jsonDepth: 64,
+  /** Bytes of a signed statement: an SBOM of 16 MiB (GitHub's limit), twice. The envelope's base64 is a third larger. */
+  statementBytes: 32 * MiB,
+  bundleBytes: 48 * MiB,
+  /** Subjects of one statement, and algorithms of one digest set: GitHub takes 1024 subjects. */
+  statementSubjects: 4 * KiB,
+  digestSetAlgorithms: 16,
+  /** Proof of one transparency log entry: a log of 2^64 entries has 64 hashes. Entries and timestamps of one bundle. */
+  proofHashes: 64,
+  bundleLogEntries: 8,
+  bundleTimestamps: 8,
+  /** Bytes of one certificate, timestamp, checkpoint, or other small part of a bundle. */
+  bundlePartBytes: 64 * KiB,
+  /** Bytes of a trusted root, and the certificates and keys in it. */
+  trustedRootBytes: 4 * MiB,
+  trustedRootEntries: 64,
+  /** Bytes of a trust pack and what it may carry. */
+  trustPackBytes: 64 * MiB,
+  trustPackBundles: 4096,
+  /** Bytes of a PEM file. */
+  pemBytes: 64 * KiB,
 } as const;
