@@ -66,7 +66,9 @@ function parseText(text: string, what: string): Json {
   } catch (cause) {
     // The engine's message quotes the input: its first line says where, and nothing of a hostile text reaches a terminal.
     const place = /at position \d+/.exec(cause instanceof Error ? cause.message : '')?.[0];
-    throw new Fault('json.syntax', `Cannot read ${what}: not JSON${place === undefined ? '' : ` (${place})`}`, { cause });
+    throw new Fault('json.syntax', `Cannot read ${what}: not JSON${place === undefined ? '' : ` (${place})`}`, {
+      cause,
+    });
   }
 }
 
@@ -107,7 +109,7 @@ function duplicateKey(text: string, what: string): Fault {
       continue;
     }
     const end = endOfString(text, at);
-    if (/^[ \t\r\n]*:/.test(text.slice(end, end + 64)) || text.slice(end).trimStart().startsWith(':')) {
+    if (isBeforeColon(text, end)) {
       const key = JSON.parse(text.slice(at, end)) as string;
       const keys = open.at(-1);
       if (keys?.has(key)) return duplicateKeyFault(key, at, what);
@@ -116,6 +118,12 @@ function duplicateKey(text: string, what: string): Fault {
     at = end;
   }
   return new Fault('json.duplicate-key', `Cannot read ${what}: a key stands twice in one object`);
+}
+
+function isBeforeColon(text: string, at: number): boolean {
+  let next = at;
+  while (' \t\r\n'.includes(text[next] ?? ':')) next++;
+  return text[next] === ':';
 }
 
 function duplicateKeyFault(key: string, at: number, what: string): Fault {
