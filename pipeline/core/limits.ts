@@ -23,6 +23,8 @@ export const limits = {
   xattrBytes: 64 * KiB,
   /** Bytes of a text file that is read as a whole: os-release and its kin. */
   releaseFileBytes: 64 * KiB,
+  /** Characters of a list of checksums, such as DIGESTS or SHA256SUMS. */
+  checksumListBytes: 1 * MiB,
   /** Characters of a kernel command line (Linux: COMMAND_LINE_SIZE is 2 to 4 KiB). */
   commandLineBytes: 64 * KiB,
   /** Program and section headers of an ELF file, and the bytes of its section names: programs have some dozens. */
@@ -59,4 +61,6 @@ export const limits = {
   trustPackBundles: 4096,
   /** Bytes of a PEM file. */
   pemBytes: 64 * KiB,
+  /** Bytes of a verity tree's level 0, which is held in memory: 32 GiB of data in 4 KiB blocks with SHA-256. */
+  verityLevelBytes: 256 * MiB,
 } as const;

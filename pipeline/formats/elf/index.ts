@@ -1,0 +1,12 @@
+export { architectureOf } from './architecture.ts';
+export {
+  type ElfFile,
+  type ElfHeader,
+  type ElfSection,
+  type ElfSegment,
+  elfMagic,
+  readElf,
+  sectionNamed,
+} from './elf.ts';
+export { type ByteRange, foretellElfRanges } from './foretold-ranges.ts';
+export { parseElfHeader } from './header.ts';
