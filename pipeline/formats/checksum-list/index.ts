@@ -1,0 +1,1 @@
+export { type ChecksumLine, parseChecksumList } from './checksum-list.ts';

@@ -1,0 +1,1 @@
+export { printable, renderError, renderErrorJson } from './error.ts';
