@@ -1,0 +1,1 @@
+export { encodePreAuthentication, type Envelope, envelopeSchema, inTotoPayloadType, parseEnvelope } from './dsse.ts';

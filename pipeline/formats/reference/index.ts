@@ -1,0 +1,1 @@
+export { parseReference, type Reference, referenceSchema, referenceType } from './reference.ts';
