@@ -1,6 +1,8 @@
-import type { Key, VerificationResult } from 'openpgp';
+import type { Key, VerifyMessageResult } from 'openpgp';
 import { decodeUtf8, Digest, Fault, within } from '../core/index.ts';
 import { type ChecksumLine, parseChecksumList } from '../formats/checksum-list/index.ts';
+
+type VerificationResult = VerifyMessageResult['signatures'][number];
 
 export type NamedBytes = { readonly name: string; readonly bytes: Uint8Array };
 
@@ -79,10 +81,9 @@ async function verifyDetached(
 ): Promise<UpstreamKey> {
   const { createMessage, readSignature, verify } = await import('openpgp');
   const signatures = await signatureStep(detached.name, async () => {
-    const armored = detached.bytes[0] === 0x2d; // `-----BEGIN`: a binary packet's first byte has its high bit set
-    const signature = await readSignature(
-      armored ? { armoredSignature: decodeUtf8(detached.bytes, detached.name) } : { binarySignature: detached.bytes },
-    );
+    const signature = isArmored(detached)
+      ? await readSignature({ armoredSignature: decodeUtf8(detached.bytes, detached.name) })
+      : await readSignature({ binarySignature: detached.bytes });
     const message = await createMessage({ binary: file.bytes });
     return (await verify({ message, signature, verificationKeys: [...keys], date: time, format: 'binary' })).signatures;
   });
@@ -114,16 +115,14 @@ async function firstGoodKey(
 
 async function readKeys(files: readonly NamedBytes[]): Promise<readonly Key[]> {
   if (files.length === 0) return [];
-  const { readKeys: readArmoredKeys } = await import('openpgp');
+  const { readKeys: readOpenpgpKeys } = await import('openpgp');
   const keys: Key[] = [];
   for (const file of files) {
     try {
-      const armored = file.bytes[0] === 0x2d;
-      keys.push(
-        ...(await readArmoredKeys(
-          armored ? { armoredKeys: decodeUtf8(file.bytes, file.name) } : { binaryKeys: file.bytes },
-        )),
-      );
+      const read = isArmored(file)
+        ? await readOpenpgpKeys({ armoredKeys: decodeUtf8(file.bytes, file.name) })
+        : await readOpenpgpKeys({ binaryKeys: file.bytes });
+      keys.push(...read);
     } catch (cause) {
       throw new Fault(
         'key.openpgp',
@@ -133,6 +132,11 @@ async function readKeys(files: readonly NamedBytes[]): Promise<readonly Key[]> {
     }
   }
   return keys;
+}
+
+/** `-----BEGIN`: the first byte of a binary OpenPGP packet has its high bit set. */
+function isArmored(file: NamedBytes): boolean {
+  return file.bytes[0] === 0x2d;
 }
 
 async function signatureStep<T>(name: string, step: () => Promise<T>): Promise<T> {
