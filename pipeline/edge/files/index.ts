@@ -1,0 +1,3 @@
+export { type FileSource, openFileSource } from './file-source.ts';
+export { writeDirectoryAtomically } from './output-directory.ts';
+export { readSmallFile } from './small-file.ts';

@@ -1,0 +1,1 @@
+export { type HashingPool, openHashingPool } from './pool.ts';
