@@ -23,6 +23,8 @@ export const limits = {
   xattrBytes: 64 * KiB,
   /** Bytes of a text file that is read as a whole: os-release and its kin. */
   releaseFileBytes: 64 * KiB,
+  /** Bytes of a policy file. */
+  policyBytes: 1 * MiB,
   /** Characters of a list of checksums, such as DIGESTS or SHA256SUMS. */
   checksumListBytes: 1 * MiB,
   /** Characters of a kernel command line (Linux: COMMAND_LINE_SIZE is 2 to 4 KiB). */
