@@ -1,0 +1,1 @@
+export { openFat } from './fat.ts';
