@@ -23,6 +23,10 @@ export const limits = {
   xattrBytes: 64 * KiB,
   /** Bytes of a text file that is read as a whole: os-release and its kin. */
   releaseFileBytes: 64 * KiB,
+  /** Chunks of one btrfs file system (a 1 TiB one has about 1000), subvolumes that one reader enters, and bytes of cached nodes. */
+  btrfsChunks: 16_384,
+  btrfsSubvolumes: 256,
+  btrfsNodeCacheBytes: 16 * MiB,
   /** Bytes of a policy file. */
   policyBytes: 1 * MiB,
   /** Characters of a list of checksums, such as DIGESTS or SHA256SUMS. */
@@ -65,4 +69,18 @@ export const limits = {
   pemBytes: 64 * KiB,
   /** Bytes of a verity tree's level 0, which is held in memory: 32 GiB of data in 4 KiB blocks with SHA-256. */
   verityLevelBytes: 256 * MiB,
+  /** Bytes of a signing configuration, and services of one kind in it. */
+  signingConfigBytes: 256 * KiB,
+  signingServices: 64,
+  /** Bytes of an identity token, and of an answer that a signing service gives. */
+  identityTokenBytes: 32 * KiB,
+  signingAnswerBytes: 4 * MiB,
+  /** Bytes of one erofs extent, stored and decompressed (Linux: Z_EROFS_PCLUSTER_MAX_SIZE and Z_EROFS_PCLUSTER_MAX_DSIZE). */
+  erofsClusterBytes: MiB,
+  erofsExtentBytes: 12 * MiB,
+  /** Bytes of a kernel image that is read as a whole (Flatcar: 60 MiB). */
+  kernelBytes: 256 * MiB,
+  /** Sections and certificates of a PE image (Windows loads at most 96 sections). */
+  peSections: 96,
+  peCertificates: 16,
 } as const;

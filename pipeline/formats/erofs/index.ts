@@ -1,0 +1,1 @@
+export { openErofs } from './erofs-tree.ts';
