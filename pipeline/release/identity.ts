@@ -71,8 +71,14 @@ export function identityDigest(identity: NodeIdentity): Digest {
   return Digest.of('sha256', encodeIdentity(identity));
 }
 
-/** One field in which two identities differ. `null` on a side means that it is not there. */
+/**
+ * One field in which two identities differ. `null` on a side means that it is not there. `about` tells a fact of the
+ * operating system, a whole member that only one side has, and a fact of a member that both have.
+ */
 export type IdentityDifference = {
+  readonly about:
+    | { readonly os: keyof NodeIdentity['os'] }
+    | { readonly kind: ExtensionClass; readonly member: string; readonly fact: 'sha256' | 'rootHash' | null };
   readonly field: string;
   readonly actual: string | null;
   readonly expected: string | null;
@@ -83,7 +89,12 @@ export function compareIdentities(actual: NodeIdentity, expected: NodeIdentity):
   const fields: (keyof NodeIdentity['os'])[] = ['id', 'versionId', 'buildId', 'architecture', 'usrHash'];
   const os = fields
     .filter((field) => actual.os[field] !== expected.os[field])
-    .map((field) => ({ field: `os.${field}`, actual: actual.os[field], expected: expected.os[field] }));
+    .map((field) => ({
+      about: { os: field },
+      field: `os.${field}`,
+      actual: actual.os[field],
+      expected: expected.os[field],
+    }));
   return [...os, ...compareExtensions('sysexts', actual, expected), ...compareExtensions('confexts', actual, expected)];
 }
 
@@ -91,27 +102,29 @@ function compareExtensions(kind: ExtensionClass, actual: NodeIdentity, expected:
   const mine = new Map(actual[kind].map((member) => [member.name, member]));
   const theirs = new Map(expected[kind].map((member) => [member.name, member]));
   const names = [...new Set([...mine.keys(), ...theirs.keys()])].sort();
-  return names.flatMap((name) => compareMember(`${kind}.${name}`, mine.get(name), theirs.get(name)));
+  return names.flatMap((member) => compareMember(kind, member, mine.get(member), theirs.get(member)));
 }
 
 function compareMember(
-  field: string,
+  kind: ExtensionClass,
+  member: string,
   actual: ExtensionMember | undefined,
   expected: ExtensionMember | undefined,
 ): IdentityDifference[] {
+  const field = `${kind}.${member}`;
   if (actual === undefined || expected === undefined) {
-    return [
-      {
-        field,
-        actual: actual === undefined ? null : `sha256 ${actual.sha256}`,
-        expected: expected === undefined ? null : `sha256 ${expected.sha256}`,
-      },
-    ];
+    const shown = (side: ExtensionMember | undefined) => (side === undefined ? null : `sha256 ${side.sha256}`);
+    return [{ about: { kind, member, fact: null }, field, actual: shown(actual), expected: shown(expected) }];
   }
   const facts = ['sha256', 'rootHash'] as const;
   return facts
     .filter((fact) => actual[fact] !== expected[fact])
-    .map((fact) => ({ field: `${field}.${fact}`, actual: actual[fact], expected: expected[fact] }));
+    .map((fact) => ({
+      about: { kind, member, fact },
+      field: `${field}.${fact}`,
+      actual: actual[fact],
+      expected: expected[fact],
+    }));
 }
 
 function sortedByName(members: readonly ExtensionMember[]): ExtensionMember[] {
