@@ -1,5 +1,15 @@
 export { type KeyPin, type RootPin, type Thresholds, type Trust, trustSchema } from './anchors.ts';
-export { matchesGlob } from './glob.ts';
+export { isGlob, matchesGlob } from './glob.ts';
+export {
+  type Anchors,
+  type Candidates,
+  openAnchors,
+  type OpenedKey,
+  type OpenedRoot,
+  openTrustedRoot,
+} from './open-anchors.ts';
+export { publicGoodRoot, publicGoodSource } from './public-good.ts';
+export { type KeyAlgorithm, parsePublicKey, type PublicKey } from './public-key.ts';
 export {
   type CertificateRule,
   checkSignerReferences,
@@ -8,3 +18,11 @@ export {
   type SignerRule,
   signerRuleSchema,
 } from './signer-rule.ts';
+export {
+  encodeTrustPack,
+  parseTrustPack,
+  type TrustPack,
+  type TrustPackContent,
+  trustPackMediaType,
+} from './trust-pack.ts';
+export { parseTrustedRootCandidate, type TrustedRootCandidate, type TrustedRootDocument } from './trusted-root.ts';
