@@ -83,4 +83,10 @@ export const limits = {
   /** Sections and certificates of a PE image (Windows loads at most 96 sections). */
   peSections: 96,
   peCertificates: 16,
+  /** Readings of one file from its start while its parts are looked up. */
+  fileReadings: 8,
+  /** Bytes of one of Flatcar's SLSA statements and of its licence list, decompressed; packages in the list. */
+  flatcarSlsaBytes: 8 * MiB,
+  flatcarLicensesBytes: 32 * MiB,
+  flatcarPackages: 10_000,
 } as const;

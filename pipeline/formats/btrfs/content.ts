@@ -1,0 +1,90 @@
+import { Fault } from '../../core/index.ts';
+import { decompress } from './compression.ts';
+import { DataChecksums } from './data-checksums.ts';
+import { type FileExtent, parseFileExtent } from './extent.ts';
+import type { Inode } from './inode.ts';
+import { itemType } from './key.ts';
+import type { Tree } from './search.ts';
+import type { Volume } from './volume.ts';
+
+/** Bytes that are read at once: large enough to hide a call's cost, small enough to stay in the processor's cache. */
+const pieceBytes = 256 * 1024;
+
+type Stored = Extract<FileExtent, { kind: 'stored' }>;
+
+/** Reads what files hold. One decompressed extent is kept, as a file that was overwritten refers to it in parts. */
+export class ContentReader {
+  readonly #volume: Volume;
+  readonly #checksums: DataChecksums;
+  #last: { readonly logical: number; readonly extentBytes: number; readonly content: Uint8Array } | undefined;
+
+  constructor(volume: Volume) {
+    this.#volume = volume;
+    this.#checksums = new DataChecksums(volume);
+  }
+
+  /**
+   * The content of a file or symbolic link in order. What no extent covers is a hole and reads as zeros.
+   * Faults: btrfs.extent, btrfs.compression, btrfs.data-checksum, btrfs.address, those of nodes.
+   */
+  *read(tree: Tree, number: number, inode: Inode): Generator<Uint8Array> {
+    let position = 0;
+    for (const item of tree.items(number, itemType.extentData)) {
+      if (item.offset >= inode.sizeBytes) break;
+      if (item.offset < position) {
+        throw new Fault('btrfs.extent', `Cannot read inode ${number}: two extents hold the byte at ${item.offset}`);
+      }
+      yield* zeros(item.offset - position);
+      const extent = parseFileExtent(item, this.#volume.superblock.sectorBytes);
+      const sizeBytes = Math.min(extent.sizeBytes, inode.sizeBytes - item.offset);
+      yield* this.#readExtent(extent, sizeBytes, inode.unsummed);
+      position = item.offset + sizeBytes;
+    }
+    yield* zeros(inode.sizeBytes - position);
+  }
+
+  *#readExtent(extent: FileExtent, sizeBytes: number, unsummed: boolean): Generator<Uint8Array> {
+    if (extent.kind === 'zeros') yield* zeros(sizeBytes);
+    else if (extent.kind === 'inline') yield this.#readInline(extent).subarray(0, sizeBytes);
+    else if (extent.compression === 'none') yield* this.#readPlain(extent, sizeBytes, unsummed);
+    else yield this.#readCompressed(extent, unsummed).subarray(extent.from, extent.from + sizeBytes);
+  }
+
+  #readInline({ compression, content, sizeBytes }: Extract<FileExtent, { kind: 'inline' }>): Uint8Array {
+    return compression === 'none'
+      ? content
+      : decompress(compression, content, sizeBytes, this.#volume.superblock.sectorBytes);
+  }
+
+  *#readPlain(extent: Stored, sizeBytes: number, unsummed: boolean): Generator<Uint8Array> {
+    for (let at = 0; at < sizeBytes; at += pieceBytes) {
+      const wanted = Math.min(pieceBytes, sizeBytes - at);
+      const sectors = Math.ceil(wanted / this.#volume.superblock.sectorBytes) * this.#volume.superblock.sectorBytes;
+      yield this.#readSectors(extent.logical + extent.from + at, sectors, unsummed).subarray(0, wanted);
+    }
+  }
+
+  #readCompressed(extent: Stored, unsummed: boolean): Uint8Array {
+    const { compression, logical, storedBytes, extentBytes } = extent;
+    if (this.#last?.logical === logical && this.#last.extentBytes === extentBytes) return this.#last.content;
+    const stored = this.#readSectors(logical, storedBytes, unsummed);
+    const content =
+      compression === 'none'
+        ? stored
+        : decompress(compression, stored, extentBytes, this.#volume.superblock.sectorBytes);
+    this.#last = { logical, extentBytes, content };
+    return content;
+  }
+
+  #readSectors(logical: number, sizeBytes: number, unsummed: boolean): Uint8Array {
+    const bytes = this.#volume.source.read(this.#volume.chunks.locate(logical, sizeBytes), sizeBytes);
+    if (!unsummed) this.#checksums.check(logical, bytes);
+    return bytes;
+  }
+}
+
+function* zeros(sizeBytes: number): Generator<Uint8Array> {
+  if (sizeBytes <= 0) return;
+  const block = new Uint8Array(Math.min(sizeBytes, pieceBytes));
+  for (let left = sizeBytes; left > 0; left -= block.length) yield block.subarray(0, Math.min(left, block.length));
+}

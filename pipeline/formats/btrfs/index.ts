@@ -1,0 +1,2 @@
+export { type Btrfs, openBtrfs } from './btrfs.ts';
+export { isBtrfs } from './superblock.ts';

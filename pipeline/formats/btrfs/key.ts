@@ -1,0 +1,50 @@
+/**
+ * Keys order every tree of btrfs: object id (u64), type (u8), offset (u64), compared in this order as unsigned numbers.
+ * On disk a key is 17 bytes, little endian. Source: btrfs "On-disk format", struct btrfs_disk_key.
+ */
+export const keyBytes = 17;
+
+/** Item types that this reader knows. Source: Linux include/uapi/linux/btrfs_tree.h. */
+export const itemType = {
+  inode: 1,
+  xattr: 24,
+  dirItem: 84,
+  dirIndex: 96,
+  extentData: 108,
+  extentChecksum: 128,
+  root: 132,
+  rootReference: 156,
+  chunk: 228,
+} as const;
+
+/** Object ids with a meaning. Those counted from the end of the range are negative here, as in the kernel's header. */
+export const objectId = {
+  rootTree: 1,
+  fileTree: 5,
+  rootDirectory: 6,
+  checksumTree: 7,
+  extentChecksum: -10,
+  chunkTree: 256,
+} as const;
+
+export const largestOffset = 0xffff_ffff_ffff_ffffn;
+
+/** A key to search for, in its form on disk. */
+export function encodeKey(objectId: number, type: number, offset: number | bigint): DataView {
+  const view = new DataView(new ArrayBuffer(keyBytes));
+  view.setBigUint64(0, BigInt.asUintN(64, BigInt(objectId)), true);
+  view.setUint8(8, type);
+  view.setBigUint64(9, BigInt(offset), true);
+  return view;
+}
+
+/** Negative, zero or positive, as the key in `left` stands before, at or after the key in `right`. */
+export function compareKeys(left: DataView, leftAt: number, right: DataView, rightAt: number): number {
+  return (
+    left.getUint32(leftAt + 4, true) - right.getUint32(rightAt + 4, true) ||
+    left.getUint32(leftAt, true) - right.getUint32(rightAt, true) ||
+    left.getUint8(leftAt + 8) - right.getUint8(rightAt + 8) ||
+    left.getUint32(leftAt + 13, true) - right.getUint32(rightAt + 13, true) ||
+    left.getUint32(leftAt + 9, true) - right.getUint32(rightAt + 9, true)
+  );
+}
