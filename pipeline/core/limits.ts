@@ -27,6 +27,9 @@ export const limits = {
   btrfsChunks: 16_384,
   btrfsSubvolumes: 256,
   btrfsNodeCacheBytes: 16 * MiB,
+  /** Entries of a partition table (UEFI asks for room for 128; Linux numbers at most 256), and bytes of one entry. */
+  gptEntries: 1024,
+  gptEntryBytes: 4096,
   /** Bytes of a policy file. */
   policyBytes: 1 * MiB,
   /** Characters of a list of checksums, such as DIGESTS or SHA256SUMS. */
