@@ -1,0 +1,50 @@
+import { constants, inflateSync, zstdDecompressSync } from 'node:zlib';
+import { Fault, unreachable } from '../../core/index.ts';
+import { decodeLz4Block } from '../lz4/index.ts';
+import { decodeXz } from '../xz/index.ts';
+import type { SquashfsCompressor } from './superblock.ts';
+
+/** The largest window a squashfs block can need: Linux sizes its decoder by the block, which is at most 1 MiB. */
+const largestWindowLog = 20;
+
+/**
+ * Expands one compressed block to at most `maxOutputBytes`. Faults: squashfs.decompress, with the decoder's own as its
+ * cause; and xz.unsupported as it is, because it tells what to do.
+ */
+export function decompressBlock(
+  compressor: SquashfsCompressor,
+  input: Uint8Array,
+  maxOutputBytes: number,
+  place: string,
+): Uint8Array {
+  try {
+    return decompress(compressor, input, maxOutputBytes);
+  } catch (cause) {
+    if (cause instanceof Fault && cause.code === 'xz.unsupported') throw cause;
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new Fault('squashfs.decompress', `Cannot decompress ${place} as ${compressor}: ${problem}`, {
+      where: place,
+      cause,
+    });
+  }
+}
+
+function decompress(compressor: SquashfsCompressor, input: Uint8Array, maxOutputBytes: number): Uint8Array {
+  // zlib returns its output buffer as it is when it holds everything with room to spare: twice as fast as joining chunks.
+  const output = { maxOutputLength: maxOutputBytes, chunkSize: maxOutputBytes + 64 };
+  switch (compressor) {
+    case 'gzip':
+      return inflateSync(input, output);
+    case 'zstd':
+      return zstdDecompressSync(input, {
+        ...output,
+        params: { [constants.ZSTD_d_windowLogMax]: largestWindowLog },
+      });
+    case 'lz4':
+      return decodeLz4Block(input, maxOutputBytes);
+    case 'xz':
+      return decodeXz(input, { maxOutputBytes });
+    default:
+      return unreachable(compressor);
+  }
+}

@@ -1,0 +1,1 @@
+export { openSquashfs } from './squashfs-tree.ts';

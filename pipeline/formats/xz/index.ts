@@ -1,0 +1,1 @@
+export { decodeXz } from './xz-file.ts';
