@@ -40,6 +40,8 @@ export type LoopbackSigstore = AsyncDisposable & {
   readonly calls: Readonly<Record<LoopbackService, number>>;
   /** Makes a service give this answer, until `undefined` is given. */
   override(service: LoopbackService, answer: Answer | undefined): void;
+  /** Shows each answer of a service. */
+  observe(service: LoopbackService, see: (answer: Answer) => void): void;
 };
 
 const ambientToken = 'loopback-request-token';
@@ -49,11 +51,14 @@ export async function openLoopbackSigstore(options: LoopbackOptions = {}): Promi
   const instance = createInstance(options);
   const calls: Record<LoopbackService, number> = { fulcio: 0, rekorV1: 0, rekorV2: 0, timestamps: 0, ambient: 0 };
   const overrides = new Map<LoopbackService, Answer>();
+  const observers = new Map<LoopbackService, (answer: Answer) => void>();
   const server = await listen((call) => {
     const service = services[call.path];
     if (service === undefined) return refusal(404, 'Not Found');
     calls[service] += 1;
-    return overrides.get(service) ?? answers[service](instance, call);
+    const answer = overrides.get(service) ?? answers[service](instance, call);
+    observers.get(service)?.(answer);
+    return answer;
   });
   return {
     origin: server.origin,
@@ -65,6 +70,9 @@ export async function openLoopbackSigstore(options: LoopbackOptions = {}): Promi
     override: (service, answer) => {
       if (answer === undefined) overrides.delete(service);
       else overrides.set(service, answer);
+    },
+    observe: (service, see) => {
+      observers.set(service, see);
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
