@@ -1,0 +1,2 @@
+export { type Gpt, type GptProblem, isGpt, openPartition, type Partition, readGpt } from './gpt.ts';
+export { type DiscoverableType, discoverableTypes, partitionType } from './partition-types.ts';
