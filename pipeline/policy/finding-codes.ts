@@ -19,6 +19,7 @@ export const findingCodes = {
   'node-set.role': 'the node set was signed for another role',
   'node-set.expired': 'the node set is past the validity that its signer gave it',
   'node-set.not-yet-valid': 'the node set was issued in the future of this clock',
+  'evidence.grade': 'a fact is known less surely than the policy wants',
   'os.id': 'another operating system than the policy wants',
   'os.version-id': 'another VERSION_ID than the signed one',
   'os.version-floor': 'a release below the oldest one that the policy accepts',

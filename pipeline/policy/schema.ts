@@ -72,7 +72,7 @@ const slsaSchema = z.strictObject({
 });
 
 /** A release, a version, a signer or a node set that no longer counts. */
-const revocationSchema = z.strictObject({
+export const revocationSchema = z.strictObject({
   identityDigest: z.optional(z.string().check(z.regex(/^sha256:[0-9a-f]{64}$/))),
   versionId: z.optional(text),
   signer: z.optional(plainName),

@@ -1,0 +1,174 @@
+import { type Digest, Fault, type Finding } from '../core/index.ts';
+import type { SigstoreBundle } from '../formats/sigstore-bundle/index.ts';
+import { parseProvenance, type Provenance, provenanceType, sourceCommits } from '../formats/slsa/index.ts';
+import { parseStatement, type Statement, subjectsOf } from '../formats/statement/index.ts';
+import { referenceType } from '../formats/reference/index.ts';
+import { bindIdentity, type NodeSet, nodeSetPredicateType, parseNodeSet } from '../release/index.ts';
+import type { Anchors, SignerRule } from '../trust/index.ts';
+import { judgeSigner, type VerifiedStatement, verifyStatement } from '../verify/index.ts';
+import { buildFinding } from './rules/finding.ts';
+import { judgeSignatureTime } from './rules/signature-time.ts';
+import { revocationPredicateType } from './rules/revocation.ts';
+import type { AttestationKind, Policy } from './schema.ts';
+
+export const sbomPredicateType = 'https://cyclonedx.org/bom';
+
+/** A bundle and where it came from, for messages. */
+export type BundleFile = { readonly name: string; readonly bundle: SigstoreBundle };
+
+/** An attestation that counts: its signature is good, its signer may sign this kind, its content binds what it says. */
+export type Attestation = {
+  readonly name: string;
+  readonly kind: AttestationKind;
+  readonly verified: VerifiedStatement;
+  /** The policy's signer that it counts for. */
+  readonly signer: string;
+  readonly nodeSet: NodeSet | null;
+  readonly identityDigest: Digest | null;
+  readonly provenance: Provenance | null;
+};
+
+/** A bundle is good for something or says why not. */
+export type Assessment =
+  | { readonly attestation: Attestation }
+  | { readonly name: string; readonly findings: readonly Finding[] };
+
+/** What a bundle claims, unverified: serves to pick the ones worth verifying, never to decide. */
+export type Claim = { readonly file: BundleFile; readonly statement: Statement };
+
+/** Reads the claims of bundles. What is no statement makes no claim and is left out with its fault. */
+export function readClaims(files: readonly BundleFile[]): {
+  readonly claims: readonly Claim[];
+  readonly unreadable: readonly { readonly name: string; readonly fault: Fault }[];
+} {
+  const claims: Claim[] = [];
+  const unreadable: { name: string; fault: Fault }[] = [];
+  for (const file of files) {
+    try {
+      if (file.bundle.content.kind !== 'envelope')
+        throw new Fault('bundle.content', `Cannot read ${file.name} as an attestation: it holds a message signature`);
+      claims.push({ file, statement: parseStatement(file.bundle.content.envelope.payload) });
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      unreadable.push({ name: file.name, fault: error });
+    }
+  }
+  return { claims, unreadable };
+}
+
+export function claimsAbout(claims: readonly Claim[], digest: Digest): readonly Claim[] {
+  return claims.filter((claim) => subjectsOf(claim.statement, digest).length > 0);
+}
+
+/** The kind that a predicate type stands for; `member` is provenance of one sysext, told apart by who asks. */
+export function kindOf(predicateType: string): AttestationKind | undefined {
+  switch (predicateType) {
+    case nodeSetPredicateType:
+      return 'node-set';
+    case provenanceType:
+      return 'provenance';
+    case sbomPredicateType:
+    case referenceType:
+      return 'sbom';
+    case revocationPredicateType:
+      return 'revocation';
+    default:
+      return undefined;
+  }
+}
+
+export type AssessmentContext = { readonly policy: Policy; readonly anchors: Anchors; readonly now: Date };
+
+/**
+ * Verifies one bundle and decides whether it counts: cryptography under the pinned anchors, a signer that the policy
+ * allows for its kind, a signature time that the policy accepts, a predicate that reads and binds.
+ *
+ * @param allowed signers by name; where the policy gives the kind to nobody, an empty list
+ */
+export function assessAttestation(
+  claim: Claim,
+  kind: AttestationKind,
+  allowed: readonly string[],
+  context: AssessmentContext,
+): Assessment {
+  const { name } = claim.file;
+  try {
+    const verified = verifyStatement(claim.file.bundle, context.anchors);
+    const provenance = verified.predicateType === provenanceType ? parseProvenance(verified.statement.predicate) : null;
+    const nodeSet = verified.predicateType === nodeSetPredicateType ? parseNodeSet(verified.statement.predicate) : null;
+    const accepted = acceptSigner(verified, provenance, allowed, kind, name, context);
+    if ('findings' in accepted) return { name, findings: accepted.findings };
+    const identityDigest = nodeSet === null ? null : bindIdentity(nodeSet, verified.statement.subject);
+    return {
+      attestation: Object.freeze({
+        name,
+        kind,
+        verified,
+        signer: accepted.signer,
+        nodeSet,
+        identityDigest,
+        provenance,
+      }),
+    };
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return { name, findings: [findingOf(error, name)] };
+  }
+}
+
+/** The first allowed signer that fits; where none does, what the nearest one misses. */
+function acceptSigner(
+  verified: VerifiedStatement,
+  provenance: Provenance | null,
+  allowed: readonly string[],
+  kind: AttestationKind,
+  name: string,
+  { policy, now }: AssessmentContext,
+): { readonly signer: string } | { readonly findings: readonly Finding[] } {
+  const rules = policy.signers.filter((signer) => allowed.includes(signer.name));
+  if (rules.length === 0) return { findings: [kindFinding(kind, name)] };
+  let nearest: readonly Finding[] | undefined;
+  for (const rule of rules) {
+    const findings = [
+      ...judgeRule(rule, verified, provenance),
+      ...judgeSignatureTime(verified, rule.name, policy, now),
+    ];
+    if (findings.length === 0) return { signer: rule.name };
+    if (nearest === undefined || findings.length < nearest.length) nearest = findings;
+  }
+  return { findings: nearest ?? [] };
+}
+
+/** The commit in the provenance must be the certificate's: predicates are the workflow's to fill, certificates are not. */
+function judgeRule(rule: SignerRule, verified: VerifiedStatement, provenance: Provenance | null): readonly Finding[] {
+  const [commit] = provenance === null ? [] : sourceCommits(provenance);
+  return judgeSigner(rule, verified.signer, commit);
+}
+
+function kindFinding(kind: AttestationKind, name: string): Finding {
+  return buildFinding(
+    'attestation.kind',
+    'denied',
+    `Cannot count ${name}: the policy lets nobody sign a ${kind} statement for this`,
+    {
+      field: `allow.${kind}`,
+      actual: name,
+      expected: 'a signer in the policy',
+      next: `List the signer under allow.${kind} in the policy, if it may sign this`,
+    },
+  );
+}
+
+/** A fault in an attestation is a reason not to count it: not authentic. */
+export function findingOf(fault: Fault, name: string): Finding {
+  return {
+    code: fault.code,
+    reason: 'untrusted',
+    message: `${name}: ${fault.message}`,
+    field: fault.where ?? name,
+    actual: null,
+    expected: null,
+    grade: null,
+    next: fault.next ?? 'Fetch the attestation again from where it was published',
+  };
+}

@@ -1,0 +1,43 @@
+import type { Finding } from '../core/index.ts';
+import { nodeSetPredicateType } from '../release/index.ts';
+import { assessAttestation, type AssessmentContext, type Attestation, type Claim, kindOf } from './attestation.ts';
+import { parseRevocations } from './rules/revocation.ts';
+import type { AttestationKind, Revocation } from './schema.ts';
+
+/** The claims at hand and what they are judged by. */
+export type Shelf = { readonly claims: readonly Claim[]; readonly context: AssessmentContext };
+
+export type AssessedClaims = { readonly counted: readonly Attestation[]; readonly problems: readonly Finding[] };
+
+/** Assesses claims one by one: a bad one never stops the next. */
+export function assessAll(
+  claims: readonly Claim[],
+  kind: AttestationKind,
+  allowed: readonly string[],
+  context: AssessmentContext,
+): AssessedClaims {
+  const outcomes = claims.map((claim) => assessAttestation(claim, kind, allowed, context));
+  return {
+    counted: outcomes.flatMap((outcome) => ('attestation' in outcome ? [outcome.attestation] : [])),
+    problems: outcomes.flatMap((outcome) => ('findings' in outcome ? outcome.findings : [])),
+  };
+}
+
+export function nodeSetsAmong(claims: readonly Claim[]): readonly Claim[] {
+  return claims.filter((claim) => claim.statement.predicateType === nodeSetPredicateType);
+}
+
+export function claimsOfKind(claims: readonly Claim[], kind: AttestationKind): readonly Claim[] {
+  return claims.filter((claim) => kindOf(claim.statement.predicateType) === kind);
+}
+
+/** Revocations that came signed, by who may revoke. One that cannot be read revokes nothing and admits nothing. */
+export function countRevocations({ claims, context }: Shelf): readonly Revocation[] {
+  const { counted } = assessAll(
+    claimsOfKind(claims, 'revocation'),
+    'revocation',
+    context.policy.allow.revocation ?? [],
+    context,
+  );
+  return counted.flatMap((attestation) => parseRevocations(attestation.verified.statement.predicate));
+}

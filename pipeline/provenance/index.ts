@@ -1,0 +1,15 @@
+export {
+  type BuildContext,
+  buildContextSchema,
+  localBuildContext,
+  localBuilderId,
+  parseBuildContext,
+} from './build-context.ts';
+export { githubBuildContext } from './github-context.ts';
+export {
+  buildProvenance,
+  checkExternalParameters,
+  type ExternalParameters,
+  nodeSetBuildType,
+  type ProvenanceInput,
+} from './provenance.ts';
