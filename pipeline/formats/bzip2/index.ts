@@ -1,0 +1,1 @@
+export { decompressBzip2 } from './bzip2.ts';

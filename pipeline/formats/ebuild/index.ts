@@ -1,0 +1,1 @@
+export { type EbuildPackage, parseEbuildPackage } from './ebuild-package.ts';

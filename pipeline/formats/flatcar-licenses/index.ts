@@ -1,0 +1,1 @@
+export { type FlatcarLicense, parseFlatcarLicenses } from './flatcar-licenses.ts';

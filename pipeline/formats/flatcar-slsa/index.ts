@@ -1,0 +1,1 @@
+export { type FlatcarSlsa, type FlatcarSlsaSource, parseFlatcarSlsa } from './flatcar-slsa.ts';
