@@ -1,0 +1,15 @@
+export { type FindingCode, findingCodes } from './finding-codes.ts';
+export { judgePredicateType, judgeSubject } from './judge-statement.ts';
+export { judgeSigner, type SignerContext } from './judge-signer.ts';
+export type { ArtifactBytes } from './signed-content.ts';
+export type { AuthenticatedTime, CertificateSigner, GithubClaims, KeySigner, Signer } from './signer.ts';
+export type { Verified } from './verified.ts';
+export {
+  describeSigner,
+  type Expectation,
+  type ExpectedArtifact,
+  type ExpectedSigner,
+  type VerifiedBundle,
+  verifyBundle,
+} from './verify-bundle.ts';
+export { type VerifiedStatement, verifyStatement } from './verify-statement.ts';
