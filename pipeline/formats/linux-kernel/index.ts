@@ -1,0 +1,1 @@
+export { type LinuxKernel, readKernel } from './linux-kernel.ts';

@@ -1,0 +1,1 @@
+export { type Certificate, type PeImage, readPe } from './pe.ts';
