@@ -12,4 +12,4 @@ export {
   type VerifiedBundle,
   verifyBundle,
 } from './verify-bundle.ts';
-export { type VerifiedStatement, verifyStatement } from './verify-statement.ts';
+export { type BundleInput, type VerifiedStatement, verifyStatement } from './verify-statement.ts';

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { Digest, type DigestAlgorithm, Fault, type Json } from '../core/index.ts';
-import { parseBundle, type SigstoreBundle } from '../formats/sigstore-bundle/index.ts';
+import { Digest, type DigestAlgorithm, Fault } from '../core/index.ts';
+import type { SigstoreBundle } from '../formats/sigstore-bundle/index.ts';
 import { bindingDigests, parseStatement, type Statement, subjectsOf } from '../formats/statement/index.ts';
 import type { Anchors } from '../trust/index.ts';
 import type { ArtifactBytes } from './signed-content.ts';
 import type { Signer } from './signer.ts';
 import { markVerified, type Verified } from './verified.ts';
-import { payloadOf } from './verify-statement.ts';
+import { type BundleInput, bundleOf, payloadOf } from './verify-statement.ts';
 import { verifySigner } from './verify-signer.ts';
 
 /** Who must have signed: an identity in a certificate, compared whole, or a pinned key by its name. */
@@ -35,13 +35,9 @@ export type VerifiedBundle = {
  * Faults: usage.expectation where the expectation is empty, signature.identity, statement.subject, and those of
  * verifyStatement.
  */
-export function verifyBundle(
-  input: Uint8Array | Json,
-  anchors: Anchors,
-  expectation: Expectation,
-): Verified<VerifiedBundle> {
+export function verifyBundle(input: BundleInput, anchors: Anchors, expectation: Expectation): Verified<VerifiedBundle> {
   checkExpectation(expectation);
-  const bundle = parseBundle(input);
+  const bundle = bundleOf(input);
   return bundle.content.kind === 'message'
     ? verifyMessage(bundle, bundle.content.digest, anchors, expectation)
     : verifyAttestation(bundle, anchors, expectation);

@@ -1,1 +1,1 @@
-export { type LogEntry, parseBundle, type SigstoreBundle } from './sigstore-bundle.ts';
+export { isParsedBundle, type LogEntry, parseBundle, type SigstoreBundle } from './sigstore-bundle.ts';

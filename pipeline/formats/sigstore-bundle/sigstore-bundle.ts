@@ -128,7 +128,7 @@ export function parseBundle(input: Uint8Array | Json): SigstoreBundle {
   const bundle = parseWith(bundleSchema, document, 'bundle.field', 'bundle');
   const material = bundle.verificationMaterial;
   const leaf = material.certificate ?? material.x509CertificateChain?.certificates[0];
-  return Object.freeze({
+  const parsed: SigstoreBundle = Object.freeze({
     mediaType: bundle.mediaType,
     certificate: leaf === undefined ? null : Buffer.from(leaf.rawBytes, 'base64'),
     logEntries: material.tlogEntries,
@@ -139,6 +139,15 @@ export function parseBundle(input: Uint8Array | Json): SigstoreBundle {
     sha256: Digest.of('sha256', bytes).hex,
     json: bundle as Json,
   });
+  parsedBundles.add(parsed);
+  return parsed;
+}
+
+const parsedBundles = new WeakSet<object>();
+
+/** True for what parseBundle returned: its parts are known to say the same as its JSON. */
+export function isParsedBundle(value: unknown): value is SigstoreBundle {
+  return typeof value === 'object' && value !== null && parsedBundles.has(value);
 }
 
 /** A media type that we do not know may mean other rules: the library would take it for its newest version. */
