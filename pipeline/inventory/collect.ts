@@ -1,5 +1,13 @@
 import { type Digest, Fault, type Source } from '../core/index.ts';
-import { architectureOf, type ElfFile, elfMagic, foretellElfRanges, readElf } from '../formats/elf/index.ts';
+import {
+  architectureOf,
+  type ElfFile,
+  elfHeaderBytes,
+  elfMagic,
+  foretellElfRanges,
+  parseElfHeader,
+  readElf,
+} from '../formats/elf/index.ts';
 import { type FileTree, type PlacedEntry, walk } from '../formats/file-tree/index.ts';
 import type { CatalogedFile } from './cataloger.ts';
 import { elfCatalogers, pathCatalogers, wholeFileCatalogers } from './catalogers/index.ts';
@@ -98,10 +106,7 @@ export function examineFile(tree: FileTree, { node, path }: Pick<PlacedEntry, 'n
   for (const { name, maxBytes, catalog } of interested) {
     findings.collect(name, () => catalog(readWhole(source, maxBytes), file));
   }
-  let elf: ElfFile | undefined;
-  if (isElf) findings.collect('elf', () => ((elf = readElf(source)), []));
-  const program =
-    elf !== undefined && (elf.header.kind === 'executable' || elf.header.kind === 'shared') ? elf : undefined;
+  const program = isElf ? findings.read('elf', () => readProgram(source)) : undefined;
   if (program !== undefined) {
     for (const { name, catalog } of elfCatalogers) findings.collect(name, () => catalog(program, source, file));
   }
@@ -124,13 +129,25 @@ class Findings {
   }
 
   collect(cataloger: string, catalog: () => readonly Component[]): void {
+    this.components.push(...(this.read(cataloger, catalog) ?? []));
+  }
+
+  /** What a step reads, or undefined where the file is at fault. */
+  read<T>(cataloger: string, step: () => T): T | undefined {
     try {
-      this.components.push(...catalog());
+      return step();
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       this.unread.push({ path: this.#path, cataloger, code: error.code, message: error.message });
+      return undefined;
     }
   }
+}
+
+/** Programs and shared libraries run; object files and kernel modules hold nothing that catalogers read. */
+function readProgram(source: Source): ElfFile | undefined {
+  const { kind } = parseElfHeader(source.read(0, Math.min(elfHeaderBytes, source.sizeBytes)));
+  return kind === 'executable' || kind === 'shared' ? readElf(source) : undefined;
 }
 
 function readWhole(source: Source, maxBytes: number): Uint8Array {

@@ -9,4 +9,4 @@ export {
   sectionNamed,
 } from './elf.ts';
 export { type ByteRange, foretellElfRanges } from './foretold-ranges.ts';
-export { parseElfHeader } from './header.ts';
+export { headerBytes as elfHeaderBytes, parseElfHeader } from './header.ts';
