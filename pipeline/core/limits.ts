@@ -30,6 +30,10 @@ export const limits = {
   /** Entries of a partition table (UEFI asks for room for 128; Linux numbers at most 256), and bytes of one entry. */
   gptEntries: 1024,
   gptEntryBytes: 4096,
+  /** Bytes of a kernel image in the EFI system partition. */
+  kernelBytes: 256 * MiB,
+  /** Bytes of an extension inside a node image: it is in memory while it is read. */
+  nestedImageBytes: 1024 * MiB,
   /** Bytes of a policy file. */
   policyBytes: 1 * MiB,
   /** Characters of a list of checksums, such as DIGESTS or SHA256SUMS. */
@@ -92,4 +96,6 @@ export const limits = {
   flatcarSlsaBytes: 8 * MiB,
   flatcarLicensesBytes: 32 * MiB,
   flatcarPackages: 10_000,
+  /** Bytes of one ext4 directory: 200,000 entries with long names. */
+  ext4DirectoryBytes: 64 * MiB,
 } as const;
