@@ -32,10 +32,17 @@ export const largestOffset = 0xffff_ffff_ffff_ffffn;
 /** A key to search for, in its form on disk. */
 export function encodeKey(objectId: number, type: number, offset: number | bigint): DataView {
   const view = new DataView(new ArrayBuffer(keyBytes));
-  view.setBigUint64(0, BigInt.asUintN(64, BigInt(objectId)), true);
+  writeU64(view, 0, objectId);
   view.setUint8(8, type);
-  view.setBigUint64(9, BigInt(offset), true);
+  if (typeof offset === 'bigint') view.setBigUint64(9, offset, true);
+  else writeU64(view, 9, offset);
   return view;
+}
+
+/** Without a bigint: searches are frequent. Negative numbers come out as their two's complement. */
+function writeU64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value, true);
+  view.setUint32(at + 4, Math.floor(value / 0x1_0000_0000), true);
 }
 
 /** Negative, zero or positive, as the key in `left` stands before, at or after the key in `right`. */

@@ -37,27 +37,37 @@ export class NodeReader {
   readonly #source: Source;
   readonly #superblock: Superblock;
   readonly #chunks: ChunkMap;
-  readonly #cache = new Map<number, Node>();
   readonly #cachedNodes: number;
+  /** Those used since the last turn, and those used before it, which the next turn drops. */
+  #young = new Map<number, Node>();
+  #old = new Map<number, Node>();
 
   constructor(source: Source, superblock: Superblock, chunks: ChunkMap) {
     this.#source = source;
     this.#superblock = superblock;
     this.#chunks = chunks;
-    this.#cachedNodes = Math.floor(limits.btrfsNodeCacheBytes / superblock.nodeBytes);
+    this.#cachedNodes = Math.floor(limits.btrfsNodeCacheBytes / 2 / superblock.nodeBytes);
   }
 
   /** The node at a pointer. Faults: btrfs.node, btrfs.checksum, btrfs.address, source.range. */
   read(pointer: NodePointer): Node {
-    const cached = this.#cache.get(pointer.bytenr);
-    const node = cached ?? this.#load(pointer.bytenr);
+    const node = this.#young.get(pointer.bytenr) ?? this.#renew(pointer.bytenr);
     if (node.level !== pointer.level || node.generation !== pointer.generation) {
       throw this.#fault(
         pointer.bytenr,
         `level ${node.level} of generation ${node.generation}, want level ${pointer.level} of generation ${pointer.generation}`,
       );
     }
-    this.#remember(node, cached !== undefined);
+    return node;
+  }
+
+  #renew(bytenr: number): Node {
+    const node = this.#old.get(bytenr) ?? this.#load(bytenr);
+    if (this.#young.size >= this.#cachedNodes) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(bytenr, node);
     return node;
   }
 
@@ -119,15 +129,6 @@ export class NodeReader {
       end = start;
     }
     if (end < node.count * itemBytes) throw this.#fault(node.bytenr, 'items overlap their headers');
-  }
-
-  #remember(node: Node, again: boolean): void {
-    if (again) this.#cache.delete(node.bytenr);
-    else if (this.#cache.size >= this.#cachedNodes) {
-      const oldest = this.#cache.keys().next();
-      if (oldest.done !== true) this.#cache.delete(oldest.value);
-    }
-    this.#cache.set(node.bytenr, node);
   }
 
   #fault(bytenr: number, problem: string): Fault {

@@ -32,24 +32,24 @@ export class Tree {
 
   item(objectId: number, type: number, offset: number): Item | undefined {
     const key = encodeKey(objectId, type, offset);
-    const step = this.#between(this.#root, undefined, key, key).next();
-    return step.done === true ? undefined : step.value;
+    return this.#lastUpTo(key, key);
   }
 
   /** The last item of one object and type whose offset is at most the given one. */
   lastItem(objectId: number, type: number, offset: number | bigint = largestOffset): Item | undefined {
-    const key = encodeKey(objectId, type, offset);
+    return this.#lastUpTo(encodeKey(objectId, type, 0), encodeKey(objectId, type, offset));
+  }
+
+  /** Levels fall by one at each step, so it takes at most eight. */
+  #lastUpTo(from: DataView, upTo: DataView): Item | undefined {
     let pointer = this.#root;
     let bounds: Bounds | undefined;
     for (;;) {
       const node = this.#read(pointer, bounds);
-      const slot = countUpTo(node, key) - 1;
+      const slot = countUpTo(node, upTo) - 1;
       if (slot < 0) return undefined;
-      if (node.level === 0) {
-        const at = keyAt(node, slot);
-        const sameKind = compareKeys(node.view, at, encodeKey(objectId, type, 0), 0) >= 0;
-        return sameKind ? itemOf(node, slot) : undefined;
-      }
+      if (node.level === 0)
+        return compareKeys(node.view, keyAt(node, slot), from, 0) >= 0 ? itemOf(node, slot) : undefined;
       bounds = boundsOf(node, slot, bounds);
       pointer = pointerOf(node, slot);
     }
