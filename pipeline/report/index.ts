@@ -1,1 +1,3 @@
 export { printable, renderError, renderErrorJson } from './error.ts';
+export { renderInspection } from './inspection.ts';
+export { renderFacts, renderSize, renderTable } from './page.ts';
