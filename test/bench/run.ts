@@ -1,0 +1,97 @@
+// Runs the cases of cases/ against their yardsticks, in turn on the same machine, and prints medians and ratios.
+//   npm run bench -- [--strict] [--rounds N] [NAME…]
+// --strict: exit 1 if a bar is missed or our program fails. What a case lacks is printed and counted as skipped.
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Bar, BenchCase, Prepared } from './case.ts';
+import { measure, medianSample, type Sample } from './measure.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { strict: { type: 'boolean', default: false }, rounds: { type: 'string' } },
+});
+if (!existsSync('/usr/bin/time')) throw new Error('Cannot measure: no /usr/bin/time, install GNU time');
+
+const measureNames = { wallSeconds: 'wall', cpuSeconds: 'CPU', rssBytes: 'peak RSS' } as const;
+const tally = { held: 0, missed: 0, failed: 0, skipped: 0 };
+console.log(`Node ${process.versions.node}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown processor'}\n`);
+for (const benchCase of await loadCases()) {
+  if (positionals.length > 0 && !positionals.includes(benchCase.name)) continue;
+  await runCase(benchCase);
+}
+console.log(`${tally.held} bars held, ${tally.missed} missed; ${tally.failed} cases failed, ${tally.skipped} skipped`);
+if (values.strict && tally.missed + tally.failed > 0) process.exitCode = 1;
+
+async function loadCases(): Promise<readonly BenchCase[]> {
+  const folder = new URL('./cases/', import.meta.url);
+  const names = readdirSync(folder).filter((name) => name.endsWith('.ts'));
+  const modules = names.sort().map((name) => import(new URL(name, folder).href) as Promise<{ default: BenchCase }>);
+  return (await Promise.all(modules)).map((module) => module.default);
+}
+
+async function runCase({ name, rounds, prepare }: BenchCase): Promise<void> {
+  const scratch = mkdtempSync(join(tmpdir(), 'nodeproof-bench-'));
+  try {
+    const prepared = await prepare(scratch);
+    if ('skipped' in prepared) return reportNotRun(name, 'skipped', prepared.skipped);
+    if ('failed' in prepared) return reportNotRun(name, 'failed', prepared.failed);
+    report(name, prepared, runInTurn(prepared, Number(values.rounds ?? rounds), scratch));
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+function reportNotRun(name: string, what: 'skipped' | 'failed', reason: string): void {
+  tally[what] += 1;
+  console.log(`${name}: ${what}: ${reason}\n`);
+}
+
+type Medians = { readonly rounds: number; readonly ours: Sample; readonly yardstick: Sample | undefined };
+
+/** In turn, so that a busy minute of the machine falls on both; one round before, uncounted, warms the page cache. */
+function runInTurn({ ours, yardstick }: Prepared, rounds: number, scratch: string): Medians {
+  const samples = { ours: [] as Sample[], yardstick: [] as Sample[] };
+  for (let round = 0; round <= rounds; round++) {
+    const counted = round > 0;
+    const ourSample = measure(ours, scratch);
+    if (counted) samples.ours.push(ourSample);
+    if (yardstick === undefined) continue;
+    const theirSample = measure(yardstick, scratch);
+    if (counted) samples.yardstick.push(theirSample);
+  }
+  return {
+    rounds,
+    ours: medianSample(samples.ours),
+    yardstick: yardstick === undefined ? undefined : medianSample(samples.yardstick),
+  };
+}
+
+function report(name: string, { ours, yardstick, bars }: Prepared, medians: Medians): void {
+  console.log(`${name}, median of ${medians.rounds}`);
+  console.log(`  ${ours.name}: ${showSample(medians.ours)}`);
+  if (yardstick !== undefined && medians.yardstick !== undefined)
+    console.log(`  ${yardstick.name}: ${showSample(medians.yardstick)}`);
+  for (const bar of bars) reportBar(bar, medians);
+  console.log('');
+}
+
+function reportBar(bar: Bar, { ours, yardstick }: Medians): void {
+  const isRatio = bar.of === 'yardstick';
+  const actual = isRatio ? ours[bar.measure] / (yardstick?.[bar.measure] ?? Number.NaN) : ours[bar.measure];
+  const holds = actual <= bar.atMost;
+  tally[holds ? 'held' : 'missed'] += 1;
+  const show = (value: number) => (isRatio ? `${value.toFixed(2)}x` : showMeasure(bar.measure, value));
+  console.log(`  ${holds ? 'holds ' : 'MISSED'} ${measureNames[bar.measure]} ${show(actual)}, bar ${show(bar.atMost)}`);
+}
+
+function showSample(sample: Sample): string {
+  return (['wallSeconds', 'cpuSeconds', 'rssBytes'] as const)
+    .map((measure) => `${measureNames[measure]} ${showMeasure(measure, sample[measure])}`)
+    .join(', ');
+}
+
+function showMeasure(measure: Bar['measure'], value: number): string {
+  return measure === 'rssBytes' ? `${Math.round(value / 1024 / 1024)} MiB` : `${value.toFixed(3)} s`;
+}
