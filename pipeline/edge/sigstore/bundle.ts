@@ -32,6 +32,8 @@ export async function signBundle(
     ...(kind === 'x509Certificate' ? { certificate: der } : {}),
     ...(keyHint === undefined ? {} : { keyHint }),
   });
+  // The library repeats the hint as the signature's keyid, which nobody signs; cosign then looks for a key of that name.
+  for (const each of bundle.content.dsseEnvelope.signatures) each.keyid = '';
   const signed = { payloadType, payload, signature, content: bundle.content };
   const testimonies = await Promise.all(witnesses.map((witness) => witness.testify(signed)));
   Object.assign(bundle.verificationMaterial, {

@@ -34,6 +34,8 @@ describe('a PEM key', () => {
     expect(Buffer.from(json.dsseEnvelope.payload, 'base64').equals(statement)).toBe(true);
     expect(json.verificationMaterial.publicKey?.hint).toMatch(/^[\w+/]{43}=$/);
     expect(json.verificationMaterial.tlogEntries).toBeUndefined();
+    // cosign accepts no signature whose keyid is not its own name for the key.
+    expect(json.dsseEnvelope.signatures.map(({ keyid = '' }) => keyid)).toEqual(['']);
   });
 
   test.each(Object.entries(keys))('of type %s signs with a Rekor v1 log and a timestamp', async (_, key) => {

@@ -104,7 +104,7 @@ describe('keyless signing', () => {
     );
     expect(fault.code).toBe('signing.refused');
     expect(fault.message).toBe(
-      'Cannot sign: the certificate authority (Fulcio) refuses the request: HTTP status 401: There was an error processing the identity token',
+      'Cannot sign: the certificate authority (Fulcio) refuses the request: HTTP status 400: There was an error processing the identity token',
     );
     expect(JSON.stringify(fault)).not.toContain(token.split('.')[1]);
   });

@@ -58,7 +58,11 @@ export type BundleJson = {
     readonly tlogEntries?: readonly { readonly kindVersion: { readonly kind: string; readonly version: string } }[];
     readonly timestampVerificationData: { readonly rfc3161Timestamps?: readonly unknown[] };
   };
-  readonly dsseEnvelope: { readonly payload: string; readonly payloadType: string };
+  readonly dsseEnvelope: {
+    readonly payload: string;
+    readonly payloadType: string;
+    readonly signatures: readonly { readonly sig: string; readonly keyid?: string }[];
+  };
 };
 
 export function parse(bundle: Uint8Array): BundleJson {

@@ -43,7 +43,7 @@ export function answerSigningCertificate(fulcio: Fulcio, body: Buffer): Answer {
   const request = JSON.parse(body.toString()) as SigningRequest;
   const at = fulcio.clock();
   const token = openToken(request.credentials.oidcIdentityToken, fulcio.identity, fulcio.issuer, at);
-  if (token === undefined) return refusal(401, 'There was an error processing the identity token');
+  if (token === undefined) return refusal(400, 'There was an error processing the identity token');
   const publicKey = createPublicKey(request.publicKeyRequest.publicKey.content);
   const proof = Buffer.from(request.publicKeyRequest.proofOfPossession, 'base64');
   if (!verify('sha256', Buffer.from(token.sub), publicKey, proof))

@@ -165,7 +165,7 @@ function encodeTrustedRoot(instance: Instance): JsonObject {
   return {
     mediaType: 'application/vnd.dev.sigstore.trustedroot+json;version=0.1',
     tlogs: logs.map(({ log, details }) =>
-      describeLog(`https://${log.origin}`, spkiOf(log.publicKey), details, log.keyId),
+      describeLog(`https://${log.name}`, spkiOf(log.publicKey), details, log.keyId),
     ),
     certificateAuthorities: [
       describeChain('https://fulcio.loopback.example', 'intermediate', [intermediate.der, root.der]),

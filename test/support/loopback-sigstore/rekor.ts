@@ -12,19 +12,34 @@ import { generateP256, type KeyPair, sha256, spkiOf } from './certificate.ts';
 import { MerkleTree } from './merkle-tree.ts';
 import { type Answer, jsonAnswer, refusal } from './server.ts';
 
-export type Log = KeyPair & { readonly origin: string; readonly keyId: Buffer; readonly tree: MerkleTree };
+export type Log = KeyPair & {
+  readonly name: string;
+  /** The first line of its checkpoints. */
+  readonly origin: string;
+  readonly keyId: Buffer;
+  readonly tree: MerkleTree;
+};
 
-/** Rekor v1 signs with P-256, its log id is the digest of the key (RFC 6962 §3.2). */
-export function createLogV1(origin: string): Log {
+/**
+ * Rekor v1 signs with P-256, its log id is the digest of the key (RFC 6962 §3.2). Its origin names the tree, by which
+ * verifiers tell the two versions apart.
+ */
+export function createLogV1(name: string): Log {
   const keys = generateP256();
-  return { ...keys, origin, keyId: sha256(spkiOf(keys.publicKey)), tree: new MerkleTree() };
+  return {
+    ...keys,
+    name,
+    origin: `${name} - 1193050959916656506`,
+    keyId: sha256(spkiOf(keys.publicKey)),
+    tree: new MerkleTree(),
+  };
 }
 
 /** Rekor v2 signs with Ed25519, its log id is the note's key id (C2SP signed-note): name, newline, algorithm, key. */
-export function createLogV2(origin: string): Log {
+export function createLogV2(name: string): Log {
   const keys = generateKeyPairSync('ed25519');
   const raw = spkiOf(keys.publicKey).subarray(-32);
-  return { ...keys, origin, keyId: sha256(`${origin}\n`, Buffer.from([1]), raw), tree: new MerkleTree() };
+  return { ...keys, name, origin: name, keyId: sha256(`${name}\n`, Buffer.from([1]), raw), tree: new MerkleTree() };
 }
 
 function append(log: Log, body: Buffer, rest: string): { index: number; checkpoint: string } {
@@ -32,8 +47,7 @@ function append(log: Log, body: Buffer, rest: string): { index: number; checkpoi
   const note = `${log.origin}\n${log.tree.size}\n${base64(log.tree.root())}\n${rest}`;
   const algorithm = log.publicKey.asymmetricKeyType === 'ed25519' ? null : 'sha256';
   const signature = Buffer.concat([log.keyId.subarray(0, 4), sign(algorithm, Buffer.from(note), log.privateKey)]);
-  const [name] = log.origin.split(' ');
-  return { index: log.tree.size - 1, checkpoint: `${note}\n\u2014 ${name} ${base64(signature)}\n` };
+  return { index: log.tree.size - 1, checkpoint: `${note}\n\u2014 ${log.name} ${base64(signature)}\n` };
 }
 
 type EnvelopeJson = {

@@ -1,0 +1,30 @@
+#!/bin/sh
+# Builds the programs of others that judge us, pinned, into $PEERS_DIR/bin (default: .peers/bin of the checkout).
+# What is there already is not built again. Wants Go; takes about ten minutes on two cores the first time.
+# The newest versions that Go 1.26 builds. Nothing of this is a dependency of the product.
+set -u
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+GOBIN=${PEERS_DIR:-$root/.peers}/bin
+export GOBIN CGO_ENABLED=0
+mkdir -p "$GOBIN"
+failed=0
+
+build() {
+  if [ -x "$GOBIN/$1" ]; then
+    echo "have $1"
+  elif go install -trimpath "$2"; then
+    echo "built $1"
+  else
+    echo "FAILED $1 ($2): the tests that need it are skipped" >&2
+    failed=1
+  fi
+}
+
+build cosign github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
+build fulcio github.com/sigstore/fulcio@v1.8.8
+build timestamp-server github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server@v2.1.3
+build posix github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix@v2.3.0
+build syft github.com/anchore/syft/cmd/syft@v1.54.1
+
+exit "$failed"
