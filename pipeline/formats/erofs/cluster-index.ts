@@ -56,7 +56,14 @@ export type WholeFragment = { readonly fragmentOffset: number };
 
 const headerBytes = 8;
 const fullEntryBytes = 8;
-const adviseBits = { compact2b: 1, big1: 2, big2: 4, inlineTail: 8, interlaced: 16, fragmentTail: 32 } as const;
+const adviseBits = {
+  compact2b: 1,
+  big1: 2,
+  big2: 4,
+  inlineTail: 8,
+  interlaced: 16,
+  fragmentTail: 32,
+} as const;
 const knownAdvise = 0x3f;
 const kinds = ['plain', 'head1', 'follower', 'head2'] as const;
 
@@ -142,7 +149,13 @@ function fullEntries(volume: Volume, inode: Inode, advise: Advise, indexAt: numb
     const kind = kinds[bits & 3] as Cluster['kind'];
     const indexEnd = at + fullEntryBytes;
     if (kind === 'follower') return follower(inode, advise, place & 0xffff, indexEnd);
-    return head(volume, inode, { kind, offset, block: place, partial: (bits & partialFlag) !== 0, indexEnd });
+    return head(volume, inode, {
+      kind,
+      offset,
+      block: place,
+      partial: (bits & partialFlag) !== 0,
+      indexEnd,
+    });
   };
 }
 
@@ -170,7 +183,10 @@ function compactEntries(
   return (cluster) => {
     if (known === undefined || cluster < known.first || cluster >= known.first + known.clusters.length) {
       const pack = packOf(cluster);
-      known = { first: pack.first, clusters: unpack(volume, inode, advise, { ...pack, valueBits }) };
+      known = {
+        first: pack.first,
+        clusters: unpack(volume, inode, advise, { ...pack, valueBits }),
+      };
     }
     return known.clusters[cluster - known.first] as Cluster;
   };
@@ -178,7 +194,13 @@ function compactEntries(
     const inDense = cluster - initial;
     if (inDense >= 0 && inDense < dense) {
       const first = inDense - (inDense % 16);
-      return { first: initial + first, at: denseAt + first * 2, entries: 16, sizeBytes: 32, entryBits: 14 };
+      return {
+        first: initial + first,
+        at: denseAt + first * 2,
+        entries: 16,
+        sizeBytes: 32,
+        entryBits: 14,
+      };
     }
     const [base, baseAt] = inDense < 0 ? [0, indexAt] : [initial + dense, restAt];
     const first = cluster - base - ((cluster - base) % 2);
@@ -210,10 +232,13 @@ function unpack(volume: Volume, inode: Inode, advise: Advise, pack: Pack): reado
   let block = view.getUint32(pack.sizeBytes - 4, true) + (big ? 0 : 1);
   return raw.map(({ kind, value }, i) => {
     if (kind === 'follower') {
-      // The last entry of a pack holds the distance to the next head: the one back follows from the entry before it.
-      const last = i + 1 === pack.entries && (value & blockCountFlag) === 0;
-      const back = last ? backAfter(raw[i - 1]) : value;
-      const entry = follower(inode, advise, back, indexEnd);
+      // The last entry of a pack holds the distance to the next head, which may be so long that it has the flag of a count:
+      // the distance back follows from the entry before it. A count stands behind a head only.
+      const count = (value & blockCountFlag) !== 0 && raw[i - 1]?.kind !== 'follower';
+      const derived = i + 1 === pack.entries && !count;
+      const entry = derived
+        ? ({ kind: 'follower', back: backAfter(raw[i - 1]), blocks: null, indexEnd } as const)
+        : follower(inode, advise, value, indexEnd);
       block += entry.blocks ?? 0;
       return entry;
     }

@@ -145,7 +145,10 @@ function inflate(inode: Inode, extent: Extent, input: Uint8Array): Uint8Array {
   try {
     const output =
       extent.encoding === 'zstd'
-        ? zstdDecompressSync(input, { maxOutputLength, params: { [constants.ZSTD_d_windowLogMax]: zstdWindowLog } })
+        ? zstdDecompressSync(input, {
+            maxOutputLength,
+            params: { [constants.ZSTD_d_windowLogMax]: zstdWindowLog },
+          })
         : inflateRawSync(input, { maxOutputLength });
     return output.subarray(0, length);
   } catch (cause) {

@@ -50,8 +50,9 @@ export function openErofs(source: Source): FileTree {
   };
 }
 
-function compressionOf({ compressions }: Superblock): string | null {
-  return compressions.length === 0 ? null : compressions.join('+');
+/** What the superblock declares; images from before 2019 compress without saying so. */
+function compressionOf({ compressions, zeroPadding, bigClusters }: Superblock): string | null {
+  return (zeroPadding || bigClusters) && compressions.length > 0 ? compressions.join('+') : null;
 }
 
 function* chunksOf(content: ContentReader, file: Inode): Generator<Uint8Array> {

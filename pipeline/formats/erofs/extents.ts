@@ -19,7 +19,7 @@ export type Extent = {
  * The extents of a compressed inode in order, from the one that has the byte `from`.
  *
  * The kernel walks back from a byte to its head, this reader goes forward. Both must see the same content, so each
- * follower must lead to the head that was met last. Faults: erofs.cluster, limit.erofs-extent, and those of the index.
+ * follower must lead to the head that was met last: a distance too long for its field, in steps. Faults: erofs.cluster, limit.erofs-extent, and those of the index.
  */
 export function* extentsFrom(volume: Volume, inode: Inode, index: ClusterIndex, from: number): Generator<Extent> {
   const { blockSizeBytes } = volume.superblock;
@@ -67,14 +67,20 @@ function nextHead(
       const start = at * blockSizeBytes + entry.offset;
       return start < size ? { cluster: at, head: entry, start } : null;
     }
-    const want = Math.min(at - cluster, longestBack);
-    if (entry.back !== want && entry.back !== at - cluster)
-      throw contentFault('erofs.cluster', inode, `cluster ${at} is ${entry.back} behind its head, want ${want}`);
+    const distance = at - cluster;
+    const short = distance > longestBack && entry.back >= longestBack && entry.back < distance;
+    if (entry.back !== distance && !short)
+      throw contentFault('erofs.cluster', inode, `cluster ${at} is ${entry.back} behind its head, want ${distance}`);
   }
   return null;
 }
 
-type Span = { readonly start: number; readonly end: number; readonly head: Head; readonly cluster: number };
+type Span = {
+  readonly start: number;
+  readonly end: number;
+  readonly head: Head;
+  readonly cluster: number;
+};
 
 /** The extent that ends with the file may be inline, or a fragment. */
 function tailExtent(volume: Volume, inode: Inode, index: ClusterIndex, span: Span): Extent {

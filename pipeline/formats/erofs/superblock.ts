@@ -24,7 +24,11 @@ export type Superblock = {
 };
 
 /** Where the long prefixes of attribute names stand: in the packed inode, or in the image. */
-export type XattrPrefixTable = { readonly count: number; readonly offset: number; readonly packed: boolean };
+export type XattrPrefixTable = {
+  readonly count: number;
+  readonly offset: number;
+  readonly packed: boolean;
+};
 
 export const compressions = ['lz4', 'lzma', 'deflate', 'zstd'] as const;
 export type Compression = (typeof compressions)[number];
@@ -148,6 +152,6 @@ function refuseUnknownFeatures(r: ByteReader, features: number): void {
 
 /** Without configurations the field holds another thing (lz4_max_distance), and lz4 is the only format. */
 function availableCompressions(has: (bit: number) => boolean, algorithms: number): readonly Compression[] {
-  if (has(incompat.compressionConfigurations)) return compressions.filter((_, bit) => (algorithms & (1 << bit)) !== 0);
-  return has(incompat.zeroPadding) ? ['lz4'] : [];
+  if (!has(incompat.compressionConfigurations)) return ['lz4'];
+  return compressions.filter((_, bit) => (algorithms & (1 << bit)) !== 0);
 }

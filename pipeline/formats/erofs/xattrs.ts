@@ -37,7 +37,9 @@ export function readXattrNames(volume: Volume, content: ContentReader): XattrNam
     long.push(base + decodeFileName(infix));
     at += 2 + length;
   }
-  return { prefix: (index) => (index & longPrefixFlag ? long[index & ~longPrefixFlag] : namePrefixes[index]) };
+  return {
+    prefix: (index) => (index & longPrefixFlag ? long[index & ~longPrefixFlag] : namePrefixes[index]),
+  };
 }
 
 /**
