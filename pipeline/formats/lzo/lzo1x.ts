@@ -28,12 +28,12 @@ export function decompressLzo1x(input: Uint8Array, output: Uint8Array): number {
   }
 }
 
-/** "The first byte follows a different encoding": it may be a run of literals; 17 announces a later bit stream. */
+/** "The first byte follows a different encoding": it may be a run of literals; 17 announces a later bit stream, if enough follows. */
 function readFirstByte(stream: Stream): number {
   const first = stream.peek();
-  if (first === 17)
+  if (first === 17 && stream.sizeBytes >= 5)
     throw new Fault('lzo.version', 'Cannot decompress LZO: a versioned bit stream (LZO-RLE), want LZO1X');
-  if (first < 17) return 0;
+  if (first <= 17) return 0;
   const length = stream.byte() - 17;
   stream.literals(length);
   return Math.min(length, afterLiteralRun);
@@ -73,6 +73,10 @@ class Stream {
   constructor(input: Uint8Array, output: Uint8Array) {
     this.#input = input;
     this.#output = output;
+  }
+
+  get sizeBytes(): number {
+    return this.#input.length;
   }
 
   peek(): number {
