@@ -30,6 +30,8 @@ export const limits = {
   /** Entries of a partition table (UEFI asks for room for 128; Linux numbers at most 256), and bytes of one entry. */
   gptEntries: 1024,
   gptEntryBytes: 4096,
+  /** Bytes of a statement that stores take: GitHub's attestations end at 16 MiB with their envelope in base64. */
+  storedStatementBytes: 11 * MiB,
   /** Bytes of a kernel image in the EFI system partition. */
   kernelBytes: 256 * MiB,
   /** Bytes of an extension inside a node image: it is in memory while it is read. */

@@ -33,3 +33,4 @@ export {
   type StatementReference,
   type UsrVerity,
 } from './node-set.ts';
+export { encodeOciManifest, ociArtifactTypes, type OciFile, ociManifestDigest } from './oci-manifest.ts';
