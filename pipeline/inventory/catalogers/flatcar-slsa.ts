@@ -1,6 +1,7 @@
 import { zstdDecompressSync } from 'node:zlib';
 import { Fault, limits } from '../../core/index.ts';
 import { parseFlatcarSlsa } from '../../formats/flatcar-slsa/index.ts';
+import { decodeXz } from '../../formats/xz/index.ts';
 import type { WholeFileCataloger } from '../cataloger.ts';
 import { buildEbuildComponent } from '../ebuild-component.ts';
 
@@ -30,8 +31,7 @@ export const flatcarSlsa: WholeFileCataloger = {
 
 function decompress(content: Uint8Array, suffix: string): Uint8Array {
   // Releases before 2024 have xz.
-  if (suffix === 'xz')
-    throw new Fault('flatcar-slsa.compression', 'Cannot read SLSA statement: compressed with xz, want zstd');
+  if (suffix === 'xz') return decodeXz(content, { maxOutputBytes: limits.flatcarSlsaBytes });
   try {
     return zstdDecompressSync(content, { maxOutputLength: limits.flatcarSlsaBytes });
   } catch (cause) {

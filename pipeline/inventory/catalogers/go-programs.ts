@@ -87,7 +87,7 @@ function standardLibrary(goVersion: string, evidence: readonly Evidence[]): Comp
  */
 function library(module: GoModule, evidence: readonly Evidence[]): Component {
   const { replacement } = module;
-  const local = replacement !== null && replacement.version === '';
+  const local = replacement !== null && /^(?:\.{0,2}\/|\.{1,2}$)/.test(replacement.path);
   const built = replacement === null || local ? module : replacement;
   const sum = replacement === null ? module.sum : replacement.sum;
   const version = built.version === '' || built.version === '(devel)' ? null : built.version;
