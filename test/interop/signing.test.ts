@@ -1,11 +1,13 @@
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseSigningConfig, selectServices, type SigningServices } from '../../pipeline/attest/signing/index.ts';
 import { buildKeylessSigner, buildKeySigner, givenIdentityToken } from '../../pipeline/edge/sigstore/index.ts';
-import { inToto, noThresholds, parse, verifyByKey, verifyByRoot } from '../edge/sigstore/support.ts';
+import { verifyStatement } from '../../pipeline/verify/index.ts';
+import { anchorsOfKey, anchorsOfRoot } from '../edge/sigstore/anchors.ts';
+import { faultOf, inToto, noThresholds, parse, verifyByKey, verifyByRoot } from '../edge/sigstore/support.ts';
 import { openLoopbackSigstore } from '../support/loopback-sigstore/index.ts';
 import { missing, type Outcome, runPeer } from './support/peers.ts';
 import { openPrivateSigstore, type PrivateSigstore } from './support/private-sigstore.ts';
@@ -27,6 +29,7 @@ const statement = Buffer.from(
 const identity = 'https://github.com/acme/node-images/.github/workflows/release.yml@refs/tags/v4593.2.5';
 
 const accepted = { code: 0, output: expect.stringContaining('Verified OK') as string };
+const written = { code: 0, output: expect.stringContaining('Wrote bundle') as string };
 
 let files = 0;
 function write(content: string | Uint8Array): string {
@@ -79,6 +82,41 @@ describe.skipIf(missing('cosign') !== undefined)('cosign 3', () => {
       '--use-signed-timestamps',
     ]);
     expect(outcome).toEqual(accepted);
+  });
+});
+
+describe.skipIf(missing('cosign') !== undefined)('we', () => {
+  const cosignSign = (args: readonly string[], home: string): Promise<Outcome> =>
+    runPeer('cosign', ['attest-blob', `--statement=${write(statement)}`, '--yes', ...args, artifact], home, {
+      COSIGN_PASSWORD: 'correct horse',
+    });
+
+  test('accept what cosign signs with a key of its own', async () => {
+    expect(
+      (
+        await runPeer('cosign', ['generate-key-pair', `--output-key-prefix=${join(directory, 'own')}`], directory, {
+          COSIGN_PASSWORD: 'correct horse',
+        })
+      ).code,
+    ).toBe(0);
+    const bundle = join(directory, 'by-cosign.json');
+    const args = [
+      `--key=${join(directory, 'own.key')}`,
+      `--bundle=${bundle}`,
+      '--use-signing-config=false',
+      '--tlog-upload=false',
+    ];
+    expect(await cosignSign(args, directory)).toEqual(written);
+    const verified = verifyStatement(
+      readFileSync(bundle),
+      anchorsOfKey(readFileSync(join(directory, 'own.pub'), 'utf8')),
+    );
+    expect(verified.predicateType).toBe(predicateType);
+  });
+
+  test("refuse to sign with cosign's own key format by name", async () => {
+    const pem = readFileSync(join(directory, 'own.key'));
+    expect((await faultOf(() => buildKeySigner(pem))).code).toBe('key.cosign');
   });
 });
 
@@ -159,6 +197,25 @@ describe.skipIf(missing('cosign', 'fulcio', 'posix', 'timestamp-server') !== und
         '--use-signed-timestamps',
       ]);
       expect(outcome, name).toEqual(accepted);
+    });
+
+    test('lets us verify what cosign signs keyless', async () => {
+      const bundle = join(directory, 'keyless-by-cosign.json');
+      const config = [
+        `--signing-config=${write(JSON.stringify(sigstore.signingConfig))}`,
+        `--trusted-root=${trustedRoot}`,
+      ];
+      const args = [
+        'attest-blob',
+        `--statement=${write(statement)}`,
+        '--yes',
+        `--bundle=${bundle}`,
+        `--identity-token=${write(sigstore.token())}`,
+      ];
+      expect(await runPeer('cosign', [...args, ...config, artifact], directory)).toEqual(written);
+      const thresholds = { tlog: 1, sct: 0, timestamps: 1 };
+      const anchors = anchorsOfRoot(sigstore.trustedRoot, thresholds, [sigstore.issuer]);
+      expect(verifyStatement(readFileSync(bundle), anchors).signer).toMatchObject({ subjectAlternativeName: identity });
     });
 
     test('refuses a token of somebody else by name', async () => {

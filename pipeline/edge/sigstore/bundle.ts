@@ -1,6 +1,7 @@
-import { assertBundleLatest, bundleToJSON, toDSSEBundle } from '@sigstore/bundle';
+import { bundleToJSON, toDSSEBundle } from '@sigstore/bundle';
 import { Fault, limits } from '../../core/index.ts';
 import { encodePreAuthentication } from '../../formats/dsse/index.ts';
+import { parseBundle } from '../../formats/sigstore-bundle/index.ts';
 import type { Signature, Witness } from './signature.ts';
 
 /**
@@ -42,6 +43,17 @@ export async function signBundle(
       rfc3161Timestamps: testimonies.flatMap(({ rfc3161Timestamps = [] }) => rfc3161Timestamps),
     },
   });
-  assertBundleLatest(bundle);
-  return Buffer.from(JSON.stringify(bundleToJSON(bundle)));
+  const bytes = Buffer.from(JSON.stringify(bundleToJSON(bundle)));
+  checkReadable(bytes);
+  return bytes;
+}
+
+/** What our own reader refuses is not handed out: a service's part in it is wrong in a way that its witness did not see. */
+function checkReadable(bytes: Uint8Array): void {
+  try {
+    parseBundle(bytes);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    throw new Fault('signing.answer', `Cannot use the answers of the signing services: ${error.message}`);
+  }
 }

@@ -99,7 +99,7 @@ function judgeType(key: KeyObject): KeyType {
       break;
     case 'rsa':
       if (modulusLength < 2048 || modulusLength > 8192)
-        throw new Fault('key.rsa-size', `Cannot sign with this key: RSA of ${modulusLength} bits, want 2048 to 8192`);
+        throw new Fault('key.size', `Cannot sign with this key: RSA of ${modulusLength} bits, want 2048 to 8192`);
       return { details: rsaDetails[modulusLength], digest: 'sha256' };
     default:
   }

@@ -113,7 +113,7 @@ describe('a PEM key', () => {
     ],
     ['a block that holds nothing', '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n', 'key.pem'],
     ['two keys', Buffer.concat([pemOf(p256), pemOf(p384)]), 'key.pem'],
-    ['RSA of 1024 bits', pemOf(generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey), 'key.rsa-size'],
+    ['RSA of 1024 bits', pemOf(generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey), 'key.size'],
     ['a key of P-521', pemOf(generateKeyPairSync('ec', { namedCurve: 'P-521' }).privateKey), 'key.type'],
     ['a key of secp256k1', pemOf(generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey), 'key.type'],
     ['a key of Ed448', pemOf(generateKeyPairSync('ed448').privateKey), 'key.type'],
