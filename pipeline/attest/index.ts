@@ -1,3 +1,4 @@
+export { type ImageArtifact, readImageArtifacts, readSysextArtifact, type SysextArtifact } from './artifact.ts';
 export {
   type Hashing,
   inspectFile,
@@ -8,3 +9,16 @@ export {
   type SuperblockFacts,
   type SysextInspection,
 } from './inspection.ts';
+export { attestRelease, type Release, type ReleaseInput } from './release.ts';
+export {
+  isSafeServiceUrl,
+  type LogService,
+  noServices,
+  parseSigningConfig,
+  publicGoodServices,
+  selectServices,
+  type Signer,
+  type SignerDescription,
+  type SigningServices,
+} from './signing/index.ts';
+export { verifyUpstream } from './upstream.ts';

@@ -1,8 +1,8 @@
-import type { Digest, DigestAlgorithm, Source } from '../core/index.ts';
+import { type Digest, type DigestAlgorithm, Fault, type Source } from '../core/index.ts';
 import type { FileSystemFacts } from '../formats/file-tree/index.ts';
 import type { Gpt } from '../formats/gpt/index.ts';
 import type { LeafHasher } from '../formats/verity/index.ts';
-import { type Signature, verifyVeritySignature } from '../formats/verity-signature/index.ts';
+import { type VeritySignature, verifyVeritySignature } from '../formats/verity-signature/index.ts';
 import {
   compareUsrHashes,
   isNodeImage,
@@ -108,7 +108,8 @@ export type SignatureFacts = {
   readonly rootHash: string;
   readonly certificateFingerprint: string;
   readonly verified: boolean | null;
-  readonly signer: Signature | null;
+  readonly signer: string | null;
+  readonly problem: string | null;
 };
 
 export type NestedInspection = {
@@ -257,4 +258,17 @@ function releaseFacts(sysext: Sysext): ExtensionReleaseFacts {
 
 function formatOf(sysext: Sysext): SysextInspection['format'] {
   return sysext.layout === 'ddi' ? 'ddi' : sysext.tree.facts.format;
+}
+
+/** Without a certificate nobody's signature can be good or bad. */
+function signatureFacts(signature: VeritySignature, certificate: string | null): SignatureFacts {
+  const { rootHash, certificateFingerprint } = signature;
+  if (certificate === null) return { rootHash, certificateFingerprint, verified: null, signer: null, problem: null };
+  try {
+    const { subject } = verifyVeritySignature(signature, certificate);
+    return { rootHash, certificateFingerprint, verified: true, signer: subject, problem: null };
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code.startsWith('usage.') || error.code.startsWith('key.')) throw error;
+    return { rootHash, certificateFingerprint, verified: false, signer: null, problem: error.message };
+  }
 }

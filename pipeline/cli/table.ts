@@ -3,19 +3,218 @@ import { type CommandSpec, flag, list, type Run, requiredText, text } from './co
 /** Options that several commands share mean the same everywhere. */
 const json = flag('print one JSON document on stdout, on success and on failure');
 const policy = requiredText('FILE', 'the policy: the only trust anchor of a verdict');
+const trustPack = text(
+  'FILE',
+  'trust pack of the release: bundles, trusted roots and keys; untrusted until the policy pins them',
+);
+const bundle = list('FILE', 'Sigstore bundles (.sigstore.json) or lines of them (.intoto.jsonl)');
+const trustedRoot = list('FILE', 'trusted_root.json that the policy pins');
+const publicKey = list('FILE', 'PEM public key that the policy pins');
+const at = text('TIME', 'judge at this time (RFC 3339, UTC) instead of now; the verdict says so');
 
 export const inspectCommand = {
   path: ['inspect'],
   summary: 'what is in this node image or sysext',
   details:
-    'Reads raw disk images, bare USR partitions and sysexts without root, without mounting and without other programs. The verity root hash of /usr is recomputed from every data block and compared with the superblock, the stored tree and the kernel.',
+    'Reads raw disk images, bare USR partitions and sysexts without root, without mounting and without other programs. The verity root hash of /usr is recomputed from every data block and compared with the superblock, the stored tree and the kernel. Exit 3 where an image contradicts itself.',
   operand: { placeholder: 'FILE', about: 'node images and sysexts', min: 1, max: 1000 },
   options: {
-    digest: list('ALG', 'digests of the whole file to compute: sha256, sha512 (a sysext always has its sha256)'),
-    certificate: text('FILE', 'PEM certificate that the signature partition of a sysext must be by'),
+    digest: list('ALG', 'digests of a whole node image to compute: sha256, sha512 (a sysext always has its sha256)'),
+    certificate: text('FILE', 'PEM certificate that signature partitions must be by'),
     json,
   },
   examples: ['nodeproof inspect flatcar_production_image.bin', 'nodeproof inspect kubernetes.raw --json'],
+} as const satisfies CommandSpec;
+
+export const sbomCommand = {
+  path: ['sbom'],
+  summary: 'CycloneDX SBOM of a node image or sysext, from the bytes',
+  details:
+    'Prints one SBOM on stdout, or writes FILE.cdx.json for each file into --out. Extensions inside an image get an SBOM of their own.',
+  operand: { placeholder: 'FILE', about: 'node images and sysexts', min: 1, max: 1000 },
+  options: {
+    out: text('DIR', 'write FILE.cdx.json for each file into this new directory'),
+    files: text('WHICH', 'file components: none, binaries (default) or all'),
+    spec: text('VERSION', 'CycloneDX version: 1.6 (default) or 1.7'),
+    json: flag('errors as JSON too (the SBOM always is)'),
+  },
+  examples: [
+    'nodeproof sbom kubernetes.raw > kubernetes.raw.cdx.json',
+    'nodeproof sbom flatcar_production_image.bin --out sboms',
+  ],
+} as const satisfies CommandSpec;
+
+export const attestCommand = {
+  path: ['attest'],
+  summary: 'make and sign SBOMs, provenance and the node set of a release',
+  details:
+    'Reads one node image and its sysexts, refuses a set that contradicts itself, and writes into a new directory: ARTIFACT.cdx.json, ARTIFACT.sbom.sigstore.json and ARTIFACT.provenance.sigstore.json for each, SET.node-set.sigstore.json, SET.intoto.jsonl, SET.trust-pack.json, SET.summary.md and SHA256SUMS. Signs with --key, or keyless with an identity token (--identity-token, or the one of a GitHub workflow).',
+  operand: null,
+  options: {
+    image: requiredText('FILE', 'node image: raw disk or USR partition'),
+    shipped: text('FILE', 'the compressed image as it is shipped; its decompressed digest must be that of --image'),
+    sysext: list('[NAME=]FILE', 'sysexts of the set, under the name they are merged by'),
+    without: list('NAME', 'built-in sysexts of the image that nodes of this set mask'),
+    name: requiredText('SET', 'name of the node set'),
+    role: text('ROLE', 'what the set is for, such as worker'),
+    'valid-until': text('TIME', 'end of the validity of the node set (RFC 3339, UTC)'),
+    out: requiredText('DIR', 'directory to make; nothing is left behind on failure'),
+    key: text('FILE', 'PEM private key: P-256, P-384, Ed25519 or RSA'),
+    'identity-token': text('TOKEN|@FILE', 'OIDC token for keyless signing'),
+    'signing-config': text('FILE', 'signing_config.v0.2.json: Fulcio, Rekor and timestamp authorities to use'),
+    'trusted-root': list('FILE', 'trusted_root.json for the trust pack'),
+    'build-context': text('FILE', 'JSON: builder, source, parameters (pipeline/provenance/README.md)'),
+    upstream: list('FILE', "the image maker's lists: DIGESTS.asc (clearsigned), SHA256SUMS, and detached .sig files"),
+    'upstream-key': list('FILE', 'OpenPGP keys that may have signed the lists'),
+    json,
+  },
+  examples: [
+    'nodeproof attest --image flatcar_production_image.bin --sysext kubernetes=kubernetes-v1.34.2-x86-64.raw --name workers-4593.2.5 --key release.pem --out release',
+  ],
+} as const satisfies CommandSpec;
+
+export const verifyCommand = {
+  path: ['verify'],
+  summary: "an auditor's check of artifacts against a policy, offline",
+  details:
+    'Each FILE or sha256:DIGEST gets a verdict. Attestations come from a trust pack, bundles or a directory of them; no socket is opened.',
+  operand: {
+    placeholder: 'FILE|sha256:DIGEST',
+    about: 'artifacts, or digests of artifacts or node identities',
+    min: 1,
+    max: 10_000,
+  },
+  options: {
+    policy,
+    'trust-pack': trustPack,
+    bundle,
+    dir: text('DIR', 'directory that attest wrote: all bundles, trusted roots and keys in it'),
+    'trusted-root': trustedRoot,
+    'public-key': publicKey,
+    at,
+    json,
+  },
+  examples: ['nodeproof verify kubernetes.raw --policy policy.yaml --trust-pack workers.trust-pack.json'],
+} as const satisfies CommandSpec;
+
+export const policyCheckCommand = {
+  path: ['policy', 'check'],
+  summary: 'lint policies: fields, references, rules that could never match or match too much',
+  details: 'Exit 2 where a policy cannot be used.',
+  operand: { placeholder: 'FILE', about: 'policies', min: 1, max: 1000 },
+  options: { json },
+  examples: ['nodeproof policy check policies/*.yaml'],
+} as const satisfies CommandSpec;
+
+export const policyExplainCommand = {
+  path: ['policy', 'explain'],
+  summary: 'say in words what a policy requires',
+  details: 'Who may sign what, what a node must be, and what is waived.',
+  operand: { placeholder: 'FILE', about: 'one policy', min: 1, max: 1 },
+  options: { json },
+  examples: ['nodeproof policy explain policies/production.yaml'],
+} as const satisfies CommandSpec;
+
+export const policySchemaCommand = {
+  path: ['policy', 'schema'],
+  summary: 'print the JSON Schema of policy files, for editors',
+  details: '',
+  operand: null,
+  options: { json: flag('the schema always is JSON') },
+  examples: ['nodeproof policy schema > policy.schema.json'],
+} as const satisfies CommandSpec;
+
+export const policyTestCommand = {
+  path: ['policy', 'test'],
+  summary: "run a policy's own cases",
+  details:
+    'Each directory below DIR with a case.yaml is a case: a root or a subject, and the verdict and finding codes that are expected. Exit 1 where one comes out differently.',
+  operand: { placeholder: 'DIR', about: 'directories of cases', min: 1, max: 100 },
+  options: { json },
+  examples: ['nodeproof policy test samples/demo/cases'],
+} as const satisfies CommandSpec;
+
+export const trustPackCommand = {
+  path: ['trust', 'pack'],
+  summary: 'make a trust pack of bundles, trusted roots and keys',
+  details: 'A pack is untrusted transport: a policy decides what in it counts.',
+  operand: {
+    placeholder: 'BUNDLE',
+    about: 'bundles (.sigstore.json), lines of them (.intoto.jsonl) or other trust packs',
+    min: 1,
+    max: 10_000,
+  },
+  options: {
+    name: requiredText('NAME', 'name of the pack; versions are compared under it'),
+    version: text('N', 'version, counting up; without it the seconds of the time it is issued at'),
+    'expires-at': text('TIME', 'end of the pack (RFC 3339, UTC)'),
+    'trusted-root': trustedRoot,
+    'public-key': publicKey,
+    revocation: list('FILE', 'signed revocation statements'),
+    out: requiredText('FILE', 'file to write'),
+    json,
+  },
+  examples: [
+    'nodeproof trust pack release/*.sigstore.json --public-key release.pub --name workers --out workers.trust-pack.json',
+  ],
+} as const satisfies CommandSpec;
+
+export const trustShowCommand = {
+  path: ['trust', 'show'],
+  summary: 'say what is in a trust pack, a trusted root, a public key or a bundle',
+  details: 'Prints the SHA-256 values by which a policy pins roots and keys.',
+  operand: {
+    placeholder: 'FILE',
+    about: 'trust packs, trusted_root.json, PEM public keys, bundles',
+    min: 1,
+    max: 1000,
+  },
+  options: { json },
+  examples: ['nodeproof trust show workers.trust-pack.json', 'nodeproof trust show release.pub'],
+} as const satisfies CommandSpec;
+
+export const nodeCollectCommand = {
+  path: ['node', 'collect'],
+  summary: 'evidence of what this node runs',
+  details:
+    'Reads os-release, the kernel command line, the mount table, device-mapper tables, loop devices and every extension directory. With --root nothing of the host is read and the evidence is marked as simulated.',
+  operand: null,
+  options: { root: text('DIR', 'a mounted or made-up root; see samples/demo/README.md for its captured files'), json },
+  examples: ['nodeproof node collect --json > evidence.json'],
+} as const satisfies CommandSpec;
+
+export const nodeVerifyCommand = {
+  path: ['node', 'verify'],
+  summary: 'judge this node by a policy: collect, find the signed node set, decide',
+  details:
+    'Exit 0 admits. Where no signed node set has the identity of the node, the nearest one is named with the differences field by field. With --join simulated evidence is refused (exit 2).',
+  operand: null,
+  options: {
+    policy,
+    'trust-pack': trustPack,
+    bundle,
+    'trusted-root': trustedRoot,
+    'public-key': publicKey,
+    root: text('DIR', 'a mounted or made-up root instead of this node'),
+    evidence: text('FILE', 'evidence that node collect wrote, instead of collecting it now'),
+    state: text('FILE', 'what was accepted before (default: /var/lib/nodeproof/state.json of the node)'),
+    join: flag('for ExecStartPre= before kubeadm join: only live evidence, and an admission is remembered'),
+    at,
+    json,
+  },
+  examples: [
+    'nodeproof node verify --policy /var/lib/nodeproof/policy.yaml --trust-pack /var/lib/nodeproof/trust-pack.json --join',
+  ],
+} as const satisfies CommandSpec;
+
+export const demoCommand = {
+  path: ['demo'],
+  summary: 'everything above on samples, offline, in under a minute',
+  details:
+    'Makes a release of a small Flatcar-format image, admits an honest node and refuses every dishonest one of samples/demo/cases.',
+  operand: null,
+  options: { keep: text('DIR', 'leave the files of the demo in this new directory'), json },
+  examples: ['nodeproof demo'],
 } as const satisfies CommandSpec;
 
 type Row = { readonly spec: CommandSpec; readonly load: () => Promise<unknown> };
@@ -28,6 +227,18 @@ function row<C extends CommandSpec>(spec: C, load: () => Promise<Run<C>>): Row {
 /** Every command there is. Help and the README's list are made of it. */
 export const commandRows: readonly Row[] = [
   row(inspectCommand, async () => (await import('./commands/inspect.ts')).runInspect),
+  row(sbomCommand, async () => (await import('./commands/sbom.ts')).runSbom),
+  row(attestCommand, async () => (await import('./commands/attest.ts')).runAttest),
+  row(verifyCommand, async () => (await import('./commands/verify.ts')).runVerify),
+  row(policyCheckCommand, async () => (await import('./commands/policy-check.ts')).runPolicyCheck),
+  row(policyTestCommand, async () => (await import('./commands/policy-test.ts')).runPolicyTest),
+  row(policyExplainCommand, async () => (await import('./commands/policy-explain.ts')).runPolicyExplain),
+  row(policySchemaCommand, async () => (await import('./commands/policy-schema.ts')).runPolicySchema),
+  row(trustPackCommand, async () => (await import('./commands/trust-pack.ts')).runTrustPack),
+  row(trustShowCommand, async () => (await import('./commands/trust-show.ts')).runTrustShow),
+  row(nodeCollectCommand, async () => (await import('./commands/node-collect.ts')).runNodeCollect),
+  row(nodeVerifyCommand, async () => (await import('./commands/node-verify.ts')).runNodeVerify),
+  row(demoCommand, async () => (await import('./commands/demo.ts')).runDemo),
 ];
 
 export const groupSummaries: Readonly<Record<string, string>> = {
@@ -35,5 +246,3 @@ export const groupSummaries: Readonly<Record<string, string>> = {
   policy: 'lint, test, explain and describe policies',
   trust: 'make and read trust packs',
 };
-
-void policy;

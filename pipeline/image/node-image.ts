@@ -37,11 +37,8 @@ export function isNodeImage(source: Source): boolean {
   if (isGpt(source))
     return readGpt(source).partitions.some((partition) => partition.typeGuid === partitionType.flatcarUsr);
   if (sniffFileSystem(source) === undefined) return false;
-  const names = new Set(
-    openFileTree(source)
-      .list(openFileTree(source).root)
-      .map((entry) => entry.name),
-  );
+  const tree = openFileTree(source);
+  const names = new Set(tree.list(tree.root).map((entry) => entry.name));
   return names.has('lib') && !names.has('usr');
 }
 

@@ -109,7 +109,11 @@ function verityFacts({ rootHash, signature }: SysextInspection): readonly Fact[]
           ['certificate', `sha256 ${signature.certificateFingerprint}`] as const,
           [
             'signature',
-            signature.verified === null ? 'not checked: give --certificate' : signature.verified ? 'good' : 'BAD',
+            signature.verified === null
+              ? 'not checked: give --certificate'
+              : signature.verified
+                ? `good, by ${signature.signer ?? ''}`
+                : `BAD: ${signature.problem ?? ''}`,
           ] as const,
         ]),
   ];
