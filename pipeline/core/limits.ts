@@ -100,4 +100,9 @@ export const limits = {
   flatcarPackages: 10_000,
   /** Bytes of one ext4 directory: 200,000 entries with long names. */
   ext4DirectoryBytes: 64 * MiB,
+  /** Nesting and number of values in one DER document: a certificate has some hundred, a dozen deep. */
+  derDepth: 32,
+  derElements: 20_000,
+  /** Bytes of the JSON in a verity signature partition (systemd-repart: at most 16 KiB with its padding). */
+  veritySignatureBytes: 64 * KiB,
 } as const;

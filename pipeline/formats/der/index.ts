@@ -1,0 +1,1 @@
+export { type DerElement, DerReader, parseDer, readOid, tags } from './der.ts';
