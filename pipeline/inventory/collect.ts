@@ -12,6 +12,7 @@ import { type FileTree, type PlacedEntry, walk } from '../formats/file-tree/inde
 import type { CatalogedFile } from './cataloger.ts';
 import { elfCatalogers, pathCatalogers, wholeFileCatalogers } from './catalogers/index.ts';
 import { compareText, type Component, mergeComponents } from './component.ts';
+import { readablePath } from './readable-path.ts';
 import { readTreeFile } from './tree-file.ts';
 
 /** A regular file, with everything that tells one file from another. */
@@ -58,7 +59,8 @@ export function collectInventory(tree: FileTree, { mount, known = [] }: Inventor
   const unread: UnreadFile[] = [];
   /** Hard links are read once. */
   const seen = new Map<number, FileFindings>();
-  for (const entry of walk(tree, tree.root, mount)) {
+  for (const placed of walk(tree, tree.root, mount)) {
+    const entry = { ...placed, path: readablePath(placed.path) };
     const { kind, id, mode, sizeBytes } = entry.node;
     if (kind === 'directory') components.push(...catalogPath(entry.path, null));
     if (kind !== 'file') continue;

@@ -30,11 +30,11 @@ function selectFiles({ files, components }: Inventory, selection: FileSelection)
 }
 
 /**
- * One digest for all files: SHA-256 of the lines `<sha256>  <path>` in the order of paths, as sha256sum(1) writes them, so
- * that a document without the files still binds each of them.
+ * One digest for all files: SHA-256 of what `sha256sum --zero` writes about them in the order of paths, so that a document
+ * without the files still binds each of them. NUL ends a line, as a path may hold a line break.
  */
 export function fileListDigest({ files }: Inventory): string {
   const state = createHash('sha256');
-  for (const { path, sha256 } of files) state.update(`${sha256.hex}  ${path}\n`);
+  for (const { path, sha256 } of files) state.update(`${sha256.hex}  ${path}\0`);
   return state.digest('hex');
 }

@@ -6,7 +6,9 @@ import { type GoBuildInfo, parseModuleList } from './module-list.ts';
 const magic = Buffer.from('\xff Go buildinf:', 'latin1');
 const alignment = 16;
 const blobHeaderBytes = 32;
-const searchStepBytes = 64 * 1024;
+const searchStepBytes = 1024 * 1024;
+/** How far the blob may stand from the start of a data segment where no section names it. */
+const segmentSearchBytes = 64 * 1024;
 
 /** Flags in byte 15 of the blob. */
 const bigEndianFlag = 1;
@@ -47,7 +49,9 @@ function findBlob(elf: ElfFile, memory: LoadedMemory): bigint | undefined {
   const section = sectionNamed(elf, '.go.buildinfo');
   if (section !== undefined) return searchMagic(memory, section.address, section.sizeBytes);
   const data = elf.segments.find((segment) => segment.loaded && segment.writable && !segment.executable);
-  return data === undefined ? undefined : searchMagic(memory, data.address, Math.min(data.fileBytes, searchStepBytes));
+  return data === undefined
+    ? undefined
+    : searchMagic(memory, data.address, Math.min(data.fileBytes, segmentSearchBytes));
 }
 
 function searchMagic(memory: LoadedMemory, start: bigint, length: number): bigint | undefined {
