@@ -4,7 +4,7 @@ import { Digest, type DigestAlgorithm, Fault, type Source } from '../../core/ind
 import { hashLeavesInline, type LeafHasher, type LeafPlan } from '../../formats/verity/index.ts';
 import { openFileSource } from '../files/index.ts';
 import type { Task, TaskAnswer } from './task.ts';
-import { workerLocation } from './worker-location.ts';
+import { runHashingThread } from './worker.ts';
 
 /** Threads that hash, one per core, started when the first task comes and idle without holding the process. */
 export type HashingPool = AsyncDisposable & {
@@ -110,8 +110,8 @@ class Crew {
   }
 
   #hire(): Worker {
-    // Flags and standard streams of the parent are not its business, and type stripping needs none.
-    const worker = new Worker(workerLocation, { execArgv: [], name: 'hashing' });
+    // The parent's flags, such as a loader's, are not its business.
+    const worker = new Worker(`(${runHashingThread})()`, { eval: true, execArgv: [], name: 'hashing' });
     this.#all.add(worker);
     worker.on('message', (answer: TaskAnswer) => {
       const done = this.#busy.get(worker);
