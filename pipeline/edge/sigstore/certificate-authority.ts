@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, sign, X509Certificate } from 'node:crypto';
 import type { IdentityTokenSource } from './identity-token.ts';
 import { libraryOptions, trimSlash } from './rekor.ts';
 import { type CallOptions, callService, describeAnswer, type Service } from './service-call.ts';
@@ -30,8 +30,7 @@ export async function signWithCertificate(
     const call = { fulcioBaseURL: trimSlash(baseUrl), identityProvider, keyHolder, ...libraryOptions(options) };
     return new FulcioSigner(call).sign(bytes);
   });
-  const certificate = parseCertificate(service, key.$case === 'x509Certificate' ? key.certificate : '');
-  if (!certificate.publicKey.equals(keys.publicKey)) throw describeAnswer(service, 'the certificate is of another key');
+  const certificate = parseCertificate(service, key.$case === 'x509Certificate' ? key.certificate : '', keys.publicKey);
   return {
     bytes: signature,
     verifier: {
@@ -43,10 +42,16 @@ export async function signWithCertificate(
   };
 }
 
-function parseCertificate(service: Service, pem: string): X509Certificate {
+function parseCertificate(service: Service, pem: string, publicKey: KeyObject): X509Certificate {
+  let certificate;
+  let isOfKey;
   try {
-    return new X509Certificate(pem);
+    certificate = new X509Certificate(pem);
+    // Reads the certificate's key, which may be malformed though the certificate is not.
+    isOfKey = certificate.publicKey.equals(publicKey);
   } catch {
     throw describeAnswer(service, 'it holds no certificate');
   }
+  if (!isOfKey) throw describeAnswer(service, 'the certificate is of another key');
+  return certificate;
 }

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   parseSigningConfig,
@@ -5,6 +6,7 @@ import {
   selectServices,
   type SigningServices,
 } from '../../../pipeline/attest/signing/index.ts';
+import { Fault } from '../../../pipeline/core/index.ts';
 import { buildKeylessSigner, githubIdentityToken, givenIdentityToken } from '../../../pipeline/edge/sigstore/index.ts';
 import {
   type LoopbackOptions,
@@ -183,12 +185,56 @@ describe('a service that fails', () => {
   });
 });
 
+describe('a service whose answer is changed on the way', () => {
+  const place = fc.record({ at: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), byte: fc.nat(255) });
+  const change = fc.oneof(
+    fc.array(place, { minLength: 1, maxLength: 3 }).map((places) => (body: Buffer) => {
+      for (const { at, byte } of places) body[Math.floor(at * body.length)] = byte;
+      return body;
+    }),
+    fc.double({ min: 0, max: 1, noNaN: true }).map((share) => (body: Buffer) => body.subarray(0, share * body.length)),
+  );
+  test.each([
+    ['fulcio', 'v1'],
+    ['rekorV1', 'v1'],
+    ['rekorV2', 'v2'],
+    ['timestamps', 'v1'],
+  ] as const)('%s: gives a bundle or a fault, never another error', async (service, rekor) => {
+    await using sigstore = await openLoopbackSigstore({ rekor });
+    const property = fc.asyncProperty(change, async (apply) => {
+      sigstore.override(service, (own) => ({ ...own, body: apply(Buffer.from(own.body as string)) }));
+      await sign(sigstore).catch((error: unknown) => expect(error).toBeInstanceOf(Fault));
+    });
+    await fc.assert(property, { numRuns: 40 });
+  });
+
+  test('is refused where the certificate holds a malformed key', async () => {
+    await using sigstore = await openLoopbackSigstore();
+    // The point of a P-256 key, uncompressed: another first byte makes it none.
+    const point = Buffer.from('03420004', 'hex');
+    sigstore.override('fulcio', (own) => ({
+      ...own,
+      body: own.body.toString().replace(/(?<=-----BEGIN CERTIFICATE-----)[^-]+/, (text) => {
+        const der = Buffer.from(text.replaceAll(String.raw`\n`, ''), 'base64');
+        der[der.indexOf(point) + 3] = 0x09;
+        return `\\n${der.toString('base64')}\\n`;
+      }),
+    }));
+    const fault = await faultOf(() => sign(sigstore));
+    expect([fault.code, fault.message]).toEqual([
+      'signing.answer',
+      'Cannot use the answer of the certificate authority (Fulcio): it holds no certificate',
+    ]);
+  });
+});
+
 describe('a service that answers for something else', () => {
   test.each(['rekorV1', 'rekorV2', 'timestamps'] as const)('%s', async (service) => {
     await using sigstore = await openLoopbackSigstore({ rekor: service === 'rekorV2' ? 'v2' : 'v1' });
     let recorded: Uint8Array | string | undefined;
-    sigstore.observe(service, (answer) => {
-      recorded ??= answer.body;
+    sigstore.override(service, (own) => {
+      recorded ??= own.body;
+      return own;
     });
     await sign(sigstore);
     sigstore.override(service, { status: 201, body: recorded ?? '', type: 'application/json' });

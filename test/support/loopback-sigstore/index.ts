@@ -38,10 +38,8 @@ export type LoopbackSigstore = AsyncDisposable & {
   readonly ambient: { readonly requestUrl: string; readonly requestToken: string };
   /** How often each service was called. */
   readonly calls: Readonly<Record<LoopbackService, number>>;
-  /** Makes a service give this answer, until `undefined` is given. */
-  override(service: LoopbackService, answer: Answer | undefined): void;
-  /** Shows each answer of a service. */
-  observe(service: LoopbackService, see: (answer: Answer) => void): void;
+  /** Makes a service give this answer, or what this makes of its own, until `undefined` is given. */
+  override(service: LoopbackService, answer: Answer | ((own: Answer) => Answer) | undefined): void;
 };
 
 const ambientToken = 'loopback-request-token';
@@ -50,15 +48,13 @@ const ambientToken = 'loopback-request-token';
 export async function openLoopbackSigstore(options: LoopbackOptions = {}): Promise<LoopbackSigstore> {
   const instance = createInstance(options);
   const calls: Record<LoopbackService, number> = { fulcio: 0, rekorV1: 0, rekorV2: 0, timestamps: 0, ambient: 0 };
-  const overrides = new Map<LoopbackService, Answer>();
-  const observers = new Map<LoopbackService, (answer: Answer) => void>();
+  const overrides = new Map<LoopbackService, Answer | ((own: Answer) => Answer)>();
   const server = await listen((call) => {
     const service = services[call.path];
     if (service === undefined) return refusal(404, 'Not Found');
     calls[service] += 1;
-    const answer = overrides.get(service) ?? answers[service](instance, call);
-    observers.get(service)?.(answer);
-    return answer;
+    const override = overrides.get(service) ?? ((own: Answer) => own);
+    return typeof override === 'function' ? override(answers[service](instance, call)) : override;
   });
   return {
     origin: server.origin,
@@ -70,9 +66,6 @@ export async function openLoopbackSigstore(options: LoopbackOptions = {}): Promi
     override: (service, answer) => {
       if (answer === undefined) overrides.delete(service);
       else overrides.set(service, answer);
-    },
-    observe: (service, see) => {
-      observers.set(service, see);
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
