@@ -32,8 +32,6 @@ export const limits = {
   gptEntryBytes: 4096,
   /** Bytes of a statement that stores take: GitHub's attestations end at 16 MiB with their envelope in base64. */
   storedStatementBytes: 11 * MiB,
-  /** Bytes of a kernel image in the EFI system partition. */
-  kernelBytes: 256 * MiB,
   /** Bytes of an extension inside a node image: it is in memory while it is read. */
   nestedImageBytes: 1024 * MiB,
   /** Bytes of a policy file. */

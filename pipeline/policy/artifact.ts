@@ -7,7 +7,7 @@ import { judgeIdentity, judgeNodeSet } from './rules/node-set.ts';
 import { judgeProvenance } from './rules/provenance.ts';
 import { judgeRevoked, judgeRevokedFile } from './rules/revocation.ts';
 import type { Revocation } from './schema.ts';
-import { assessAll, countRevocations, type Shelf } from './shelf.ts';
+import { assessAll, countRevocations, type Shelf, unreadableFindings } from './shelf.ts';
 import { activeWaivers, judgeNothingFound, type PolicyJudgement, type Situation } from './situation.ts';
 
 const artifactKinds = ['node-set', 'provenance', 'sbom'] as const;
@@ -35,7 +35,11 @@ export function judgeArtifact(digest: Digest, situation: Situation): PolicyJudge
     .flatMap(({ counted }) => counted)
     .map((attestation) => ({ attestation, findings: judgeContent(attestation, digest, situation, revocations) }));
   const good = outcomes.filter((outcome) => outcome.findings.length === 0).map((outcome) => outcome.attestation);
-  const problems = [...assessed.flatMap((kind) => kind.problems), ...outcomes.flatMap((outcome) => outcome.findings)];
+  const problems = [
+    ...unreadableFindings(shelf),
+    ...assessed.flatMap((kind) => kind.problems),
+    ...outcomes.flatMap((outcome) => outcome.findings),
+  ];
   const proves = good.some((attestation) => attestation.kind !== 'sbom');
   return {
     identityDigest: good.find((attestation) => attestation.identityDigest !== null)?.identityDigest ?? null,
@@ -47,11 +51,7 @@ export function judgeArtifact(digest: Digest, situation: Situation): PolicyJudge
       ...judgeRevokedFile(digest, revocations),
       ...(proves
         ? []
-        : [
-            ...problems,
-            ...judgeNothingFound(digest, material, about.length),
-            ...judgeUnproven(digest, about.length, problems.length),
-          ]),
+        : [...problems, ...judgeNothingFound(digest, material, about.length), ...judgeUnproven(digest, good.length)]),
       ...judgeRequired(digest, good, situation),
     ],
     waivers: activeWaivers(policy, now),
@@ -82,13 +82,13 @@ function judgeContent(
 }
 
 /** An SBOM says what is in an artifact, not that anyone released it. */
-function judgeUnproven(digest: Digest, candidates: number, problems: number): readonly Finding[] {
-  if (candidates === 0 || problems > 0) return [];
+function judgeUnproven(digest: Digest, sboms: number): readonly Finding[] {
+  if (sboms === 0) return [];
   return [
     buildFinding(
       'attestation.required',
       'denied',
-      `Only SBOMs name ${Digest.format(digest)}: want a node set or provenance`,
+      `Only SBOMs that count name ${Digest.format(digest)}: want a node set or provenance`,
       {
         field: 'attestations',
         actual: 'sbom',

@@ -4,7 +4,7 @@ import { parseProvenance, type Provenance, provenanceType, sourceCommits } from 
 import { parseStatement, type Statement, subjectsOf } from '../formats/statement/index.ts';
 import { referenceType } from '../formats/reference/index.ts';
 import { bindIdentity, type NodeSet, nodeSetPredicateType, parseNodeSet } from '../release/index.ts';
-import type { Anchors, SignerRule } from '../trust/index.ts';
+import type { Anchors } from '../trust/index.ts';
 import { judgeSigner, type VerifiedStatement, verifyStatement } from '../verify/index.ts';
 import { buildFinding } from './rules/finding.ts';
 import { judgeSignatureTime } from './rules/signature-time.ts';
@@ -13,8 +13,12 @@ import type { AttestationKind, Policy } from './schema.ts';
 
 export const sbomPredicateType = 'https://cyclonedx.org/bom';
 
-/** A bundle and where it came from, for messages. */
-export type BundleFile = { readonly name: string; readonly bundle: SigstoreBundle };
+/** A bundle and where it came from, for messages; or why it could not be read as one. */
+export type BundleFile =
+  | { readonly name: string; readonly bundle: SigstoreBundle }
+  | { readonly name: string; readonly fault: Fault };
+
+type ReadableBundle = Extract<BundleFile, { readonly bundle: SigstoreBundle }>;
 
 /** An attestation that counts: its signature is good, its signer may sign this kind, its content binds what it says. */
 export type Attestation = {
@@ -34,7 +38,7 @@ export type Assessment =
   | { readonly name: string; readonly findings: readonly Finding[] };
 
 /** What a bundle claims, unverified: serves to pick the ones worth verifying, never to decide. */
-export type Claim = { readonly file: BundleFile; readonly statement: Statement };
+export type Claim = { readonly file: ReadableBundle; readonly statement: Statement };
 
 /** Reads the claims of bundles. What is no statement makes no claim and is left out with its fault. */
 export function readClaims(files: readonly BundleFile[]): {
@@ -44,6 +48,10 @@ export function readClaims(files: readonly BundleFile[]): {
   const claims: Claim[] = [];
   const unreadable: { name: string; fault: Fault }[] = [];
   for (const file of files) {
+    if ('fault' in file) {
+      unreadable.push(file);
+      continue;
+    }
     try {
       if (file.bundle.content.kind !== 'envelope')
         throw new Fault('bundle.content', `Cannot read ${file.name} as an attestation: it holds a message signature`);
@@ -127,22 +135,21 @@ function acceptSigner(
 ): { readonly signer: string } | { readonly findings: readonly Finding[] } {
   const rules = policy.signers.filter((signer) => allowed.includes(signer.name));
   if (rules.length === 0) return { findings: [kindFinding(kind, name)] };
+  // The commit in the provenance must be the certificate's: predicates are the workflow's to fill, certificates are not.
+  const signerContext = {
+    now: now.toISOString(),
+    ...(provenance === null ? {} : { provenanceCommits: sourceCommits(provenance) }),
+  };
   let nearest: readonly Finding[] | undefined;
   for (const rule of rules) {
     const findings = [
-      ...judgeRule(rule, verified, provenance),
+      ...judgeSigner(rule, verified.signer, signerContext),
       ...judgeSignatureTime(verified, rule.name, policy, now),
     ];
     if (findings.length === 0) return { signer: rule.name };
     if (nearest === undefined || findings.length < nearest.length) nearest = findings;
   }
   return { findings: nearest ?? [] };
-}
-
-/** The commit in the provenance must be the certificate's: predicates are the workflow's to fill, certificates are not. */
-function judgeRule(rule: SignerRule, verified: VerifiedStatement, provenance: Provenance | null): readonly Finding[] {
-  const [commit] = provenance === null ? [] : sourceCommits(provenance);
-  return judgeSigner(rule, verified.signer, commit);
 }
 
 function kindFinding(kind: AttestationKind, name: string): Finding {

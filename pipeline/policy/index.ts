@@ -1,6 +1,9 @@
 export { judgeArtifact } from './artifact.ts';
 export { type Attestation, type BundleFile, sbomPredicateType } from './attestation.ts';
+export { explainPolicy, type Section } from './explain.ts';
 export { findingCodes as policyFindingCodes } from './finding-codes.ts';
+export { policyJsonSchema } from './json-schema.ts';
+export { type Lint, lintPolicy } from './lint.ts';
 export { judgeNode } from './node.ts';
 export { type LoadedPolicy, parsePolicy } from './policy.ts';
 export { revocationPredicateType } from './rules/revocation.ts';

@@ -2,7 +2,7 @@ import { type Checked, Digest, type Finding, type Grade, meetsGrade } from '../c
 import { buildEvidenceIdentity, type Evidence, type EvidenceIdentity, judgeEvidence } from '../evidence/index.ts';
 import { identityDigest } from '../release/index.ts';
 import { type Attestation, claimsAbout, readClaims } from './attestation.ts';
-import { assessAll, countRevocations, nodeSetsAmong, type Shelf } from './shelf.ts';
+import { assessAll, countRevocations, nodeSetsAmong, type Shelf, unreadableFindings } from './shelf.ts';
 import { judgeMembers } from './members.ts';
 import { judgeStatements } from './statements.ts';
 import { buildFinding } from './rules/finding.ts';
@@ -89,20 +89,18 @@ function matchSet(
   const exact = counted.filter(
     (attestation) => attestation.identityDigest !== null && Digest.equals(attestation.identityDigest, digest),
   );
-  if (exact.length > 0) return { counted: exact.slice(0, 1), findings: [], ignored: problems };
+  if (exact.length > 0)
+    return { counted: exact.slice(0, 1), findings: [], ignored: [...unreadableFindings(shelf), ...problems] };
   return {
     counted: [],
     ignored: [],
     findings: [
+      ...unreadableFindings(shelf),
       ...problems,
       ...judgeNothingFound(digest, material, candidates.length),
-      ...judgeNearest(own, digest, shelf, situationSigners(policy.allow['node-set'])),
+      ...judgeNearest(own, digest, shelf, policy.allow['node-set'] ?? []),
     ],
   };
-}
-
-function situationSigners(names: readonly string[] | undefined): readonly string[] {
-  return names ?? [];
 }
 
 /** Only signed sets that count are compared with: an attacker must not choose what an operator is told to install. */

@@ -1,11 +1,28 @@
-import type { Finding } from '../core/index.ts';
+import type { Fault, Finding } from '../core/index.ts';
 import { nodeSetPredicateType } from '../release/index.ts';
-import { assessAttestation, type AssessmentContext, type Attestation, type Claim, kindOf } from './attestation.ts';
+import {
+  assessAttestation,
+  type AssessmentContext,
+  type Attestation,
+  type Claim,
+  findingOf,
+  kindOf,
+} from './attestation.ts';
 import { parseRevocations } from './rules/revocation.ts';
 import type { AttestationKind, Revocation } from './schema.ts';
 
 /** The claims at hand and what they are judged by. */
-export type Shelf = { readonly claims: readonly Claim[]; readonly context: AssessmentContext };
+export type Shelf = {
+  readonly claims: readonly Claim[];
+  /** Bundles that make no claim because they do not read. */
+  readonly unreadable: readonly { readonly name: string; readonly fault: Fault }[];
+  readonly context: AssessmentContext;
+};
+
+/** What does not read could have been the wanted attestation: it is told where nothing else counts. */
+export function unreadableFindings({ unreadable }: Shelf): readonly Finding[] {
+  return unreadable.map(({ name, fault }) => findingOf(fault, name));
+}
 
 export type AssessedClaims = { readonly counted: readonly Attestation[]; readonly problems: readonly Finding[] };
 

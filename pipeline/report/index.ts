@@ -1,3 +1,5 @@
 export { printable, renderError, renderErrorJson } from './error.ts';
 export { renderInspection } from './inspection.ts';
 export { renderFacts, renderSize, renderTable } from './page.ts';
+export { renderPolicy } from './policy.ts';
+export { buildVerdictDocument, renderVerdict, type VerdictReport } from './verdict.ts';

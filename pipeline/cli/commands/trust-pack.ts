@@ -1,0 +1,117 @@
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Digest, exit, Fault, type Json, limits } from '../../core/index.ts';
+import { parseJsonBytes } from '../../formats/json/index.ts';
+import { parseBundle } from '../../formats/sigstore-bundle/index.ts';
+import {
+  encodeTrustPack,
+  parsePublicKey,
+  parseTrustedRootCandidate,
+  parseTrustPack,
+  trustPackMediaType,
+} from '../../trust/index.ts';
+import type { Run } from '../command.ts';
+import { asConfiguration, inFile, inputLimits, parseTime, readInput, renderJson } from '../inputs.ts';
+import type { trustPackCommand } from '../table.ts';
+import { documentTime, type World } from '../world.ts';
+
+export const runTrustPack: Run<typeof trustPackCommand> = async ({ operands, options, world }) => {
+  const issued = documentTime(world);
+  const gathered = operands.map((path) => inFile(path, () => gather(path, world)));
+  const bytes = encodeTrustPack({
+    name: options.name,
+    version:
+      options.version === undefined ? Math.max(1, Math.floor(issued.getTime() / 1000)) : parseVersion(options.version),
+    issuedAt: issued.toISOString(),
+    expiresAt:
+      options['expires-at'] === undefined ? null : parseTime(options['expires-at'], 'expires-at').toISOString(),
+    trustedRoots: distinct([
+      ...options['trusted-root'].map((path) =>
+        asConfiguration(path, () => parseTrustedRootCandidate(readInput(world, path, limits.trustedRootBytes)).json),
+      ),
+      ...gathered.flatMap((part) => part.trustedRoots),
+    ]),
+    publicKeys: [...new Set(options['public-key'].map((path) => readKey(path, world)))],
+    bundles: distinct(gathered.flatMap((part) => part.bundles)),
+    revocations: distinct([
+      ...options.revocation.flatMap((path) => inFile(path, () => readLines(path, world))),
+      ...gathered.flatMap((part) => part.revocations),
+    ]),
+  });
+  writeNew(resolve(world.directory, options.out), options.out, bytes);
+  const digest = Digest.format(Digest.of('sha256', bytes));
+  world.stdout.write(
+    options.json
+      ? renderJson({ out: options.out, digest, sizeBytes: bytes.byteLength })
+      : `Wrote ${options.out}: ${bytes.byteLength} bytes, ${digest}\n`,
+  );
+  return exit.admit;
+};
+
+type Gathered = {
+  readonly bundles: readonly Json[];
+  readonly revocations: readonly Json[];
+  readonly trustedRoots: readonly Json[];
+};
+
+function gather(path: string, world: World): Gathered {
+  const bytes = readInput(world, path, limits.trustPackBytes);
+  if (!path.endsWith('.jsonl')) {
+    const json = parseJsonBytes(bytes, 'document', limits.trustPackBytes);
+    if (typeof json === 'object' && json !== null && 'mediaType' in json && json['mediaType'] === trustPackMediaType) {
+      const pack = parseTrustPack(bytes);
+      return {
+        bundles: pack.bundles,
+        revocations: pack.revocations,
+        trustedRoots: pack.trustedRoots.map((root) => root.json),
+      };
+    }
+  }
+  return { bundles: readLines(path, world), revocations: [], trustedRoots: [] };
+}
+
+/** Bundles are checked to be some: a pack that carries junk helps nobody. */
+function readLines(path: string, world: World): readonly Json[] {
+  const bytes = readInput(world, path, limits.trustPackBytes);
+  const parts = path.endsWith('.jsonl')
+    ? Buffer.from(bytes)
+        .toString('utf8')
+        .split('\n')
+        .filter((line) => line.trim() !== '')
+        .map((line) => Buffer.from(line))
+    : [bytes];
+  return parts.map((part) => {
+    parseBundle(part);
+    return parseJsonBytes(part, 'bundle', limits.bundleBytes);
+  });
+}
+
+function readKey(path: string, world: World): string {
+  const pem = Buffer.from(readInput(world, path, inputLimits.pem)).toString('utf8');
+  inFile(path, () => parsePublicKey(pem));
+  return pem;
+}
+
+function distinct(documents: readonly Json[]): readonly Json[] {
+  return [...new Map(documents.map((document) => [JSON.stringify(document), document])).values()];
+}
+
+function parseVersion(text: string): number {
+  const version = Number(text);
+  if (!/^[1-9]\d{0,14}$/.test(text))
+    throw new Fault('usage.version', `Cannot use version ${JSON.stringify(text)}: want a whole number from 1`);
+  return version;
+}
+
+function writeNew(path: string, shown: string, bytes: Uint8Array): void {
+  try {
+    writeFileSync(path, bytes, { flag: 'wx' });
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    throw new Fault(
+      code === 'EEXIST' ? 'usage.output' : 'file.write',
+      `Cannot write ${shown}: ${code === 'EEXIST' ? 'it is there already' : code}`,
+      { where: shown, cause, next: 'Name a new file in a directory that is there' },
+    );
+  }
+}

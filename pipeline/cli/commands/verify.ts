@@ -1,0 +1,48 @@
+import { resolve } from 'node:path';
+import { decide, Digest, type Exit, exit, Fault, limits } from '../../core/index.ts';
+import { openHashingPool } from '../../edge/hashing/index.ts';
+import { emptyState, judgeArtifact, parsePolicy } from '../../policy/index.ts';
+import { buildVerdictDocument, renderVerdict, type VerdictReport } from '../../report/index.ts';
+import type { Run } from '../command.ts';
+import { inFile, parseTime, readInput, renderJson } from '../inputs.ts';
+import { readMaterial } from '../material.ts';
+import type { verifyCommand } from '../table.ts';
+
+export const runVerify: Run<typeof verifyCommand> = async ({ operands, options, world }) => {
+  const { policy, digest } = inFile(options.policy, () =>
+    parsePolicy(readInput(world, options.policy, limits.policyBytes)),
+  );
+  const now = options.at === undefined ? world.now() : parseTime(options.at, 'at');
+  const material = readMaterial(options, policy, world);
+  const reports: VerdictReport[] = [];
+  await using hashing = openHashingPool();
+  for (const operand of operands) {
+    const subject = operand.startsWith('sha256:')
+      ? Digest.parse(operand)
+      : await digestOf(resolve(world.directory, operand));
+    const judgement = judgeArtifact(subject, { policy, material, state: emptyState, now });
+    reports.push({
+      subject: operand,
+      verdict: decide(judgement),
+      judgement,
+      policy: { name: policy.name, version: policy.version, digest },
+      time: now.toISOString(),
+      simulated: false,
+    });
+  }
+  if (options.json) world.stdout.write(renderJson({ verdicts: reports.map(buildVerdictDocument) }));
+  else for (const report of reports) world.stdout.write(renderVerdict(report));
+  return worst(reports.map((report) => report.verdict.exit));
+
+  async function digestOf(path: string): Promise<Digest> {
+    const [sha256] = await hashing.digestFile(path, ['sha256']);
+    if (sha256 === undefined) throw new Fault('file.read', `Cannot read ${path}`);
+    return sha256;
+  }
+};
+
+/** Several verdicts: not authentic before not met before not judged. */
+function worst(exits: readonly Exit[]): Exit {
+  const order: readonly Exit[] = [exit.untrusted, exit.denied, exit.unavailable];
+  return order.find((code) => exits.includes(code)) ?? exit.admit;
+}

@@ -1,0 +1,116 @@
+import { readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Fault, type Json, limits } from '../core/index.ts';
+import { parseJsonBytes } from '../formats/json/index.ts';
+import { parseBundle } from '../formats/sigstore-bundle/index.ts';
+import type { BundleFile, Material, Policy } from '../policy/index.ts';
+import {
+  type Candidates,
+  openAnchors,
+  parsePublicKey,
+  parseTrustedRootCandidate,
+  parseTrustPack,
+  type TrustPack,
+} from '../trust/index.ts';
+import { asConfiguration, inFile, inputLimits, readInput } from './inputs.ts';
+import type { World } from './world.ts';
+
+/** Where attestations, roots and keys come from. None of it is trusted: the policy picks what counts. */
+export type MaterialOptions = {
+  readonly 'trust-pack': string | undefined;
+  readonly bundle: readonly string[];
+  readonly dir?: string | undefined;
+  readonly 'trusted-root': readonly string[];
+  readonly 'public-key': readonly string[];
+};
+
+/** Reads all that was given and opens what the policy pins of it. A bundle that cannot be read is told, not fatal. */
+export function readMaterial(options: MaterialOptions, policy: Policy, world: World): Material {
+  const files = options.dir === undefined ? [] : listReleaseDirectory(world, options.dir);
+  const packPath = options['trust-pack'];
+  const packs = [
+    ...(packPath === undefined ? [] : [packPath]),
+    ...files.filter((path) => path.endsWith('.trust-pack.json')),
+  ].map((path) => readPack(world, path));
+  const bundles = [...options.bundle, ...files.filter((path) => path.endsWith('.sigstore.json'))].flatMap((path) =>
+    readBundles(world, path),
+  );
+  const roots = options['trusted-root'].map((path) =>
+    asConfiguration(path, () => parseTrustedRootCandidate(readInput(world, path, limits.trustPackBytes))),
+  );
+  const keys = options['public-key'].map((path) =>
+    inFile(path, () => parsePublicKey(Buffer.from(readInput(world, path, inputLimits.pem)).toString('utf8'))),
+  );
+  const candidates: Candidates = {
+    trustedRoots: [...roots, ...packs.flatMap(({ pack }) => pack.trustedRoots)],
+    publicKeys: [...keys, ...packs.flatMap(({ pack }) => pack.publicKeys)],
+  };
+  const { anchors, missing } = openAnchors(policy.trust, candidates);
+  const [first] = packs;
+  return {
+    anchors,
+    missingAnchors: missing,
+    bundles: distinct([...bundles, ...packs.flatMap(packedBundles)]),
+    pack: packPath === undefined || first === undefined ? null : first.pack,
+  };
+}
+
+type NamedPack = { readonly path: string; readonly pack: TrustPack };
+
+function readPack(world: World, path: string): NamedPack {
+  return { path, pack: inFile(path, () => parseTrustPack(readInput(world, path, limits.trustPackBytes))) };
+}
+
+function packedBundles({ path, pack }: NamedPack): readonly BundleFile[] {
+  return [...pack.bundles, ...pack.revocations].flatMap((json, at) => readable(`${path} bundle ${at + 1}`, () => json));
+}
+
+/** One bundle, or one a line (in-toto bundle: unordered, lines that do not read are passed over). */
+function readBundles(world: World, path: string): readonly BundleFile[] {
+  const bytes = readInput(world, path, limits.trustPackBytes);
+  if (!path.endsWith('.jsonl')) return readable(path, () => parseJsonBytes(bytes, 'bundle', limits.bundleBytes));
+  const lines = Buffer.from(bytes).toString('utf8').split('\n');
+  return lines.flatMap((line, at) =>
+    line.trim() === ''
+      ? []
+      : readable(`${path} line ${at + 1}`, () => parseJsonBytes(Buffer.from(line), 'bundle', limits.bundleBytes)),
+  );
+}
+
+/** A junk bundle among good ones must not hide them; whether a good one is left is the judgement's business. */
+function readable(name: string, read: () => Json): readonly BundleFile[] {
+  try {
+    return [{ name, bundle: parseBundle(read()) }];
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return [{ name, fault: error }];
+  }
+}
+
+/** The same bundle often comes twice: in a trust pack and as a file beside it. */
+function distinct(files: readonly BundleFile[]): readonly BundleFile[] {
+  const seen = new Set<string>();
+  return files.filter((file) => {
+    if (!('bundle' in file)) return true;
+    const key = JSON.stringify(file.bundle.json);
+    return !seen.has(key) && seen.add(key) !== undefined;
+  });
+}
+
+const directoryFiles = 10_000;
+
+function listReleaseDirectory(world: World, directory: string): readonly string[] {
+  let names: readonly string[];
+  try {
+    names = readdirSync(resolve(world.directory, directory)).sort();
+  } catch (cause) {
+    throw new Fault('file.missing', `Cannot read the directory ${directory}`, { where: directory, cause });
+  }
+  if (names.length > directoryFiles)
+    throw new Fault(
+      'limit.directory',
+      `Cannot read the directory ${directory}: ${names.length} files, want at most ${directoryFiles}`,
+      { where: directory },
+    );
+  return names.map((name) => join(directory, name));
+}
