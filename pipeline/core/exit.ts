@@ -15,8 +15,8 @@ export type Exit = (typeof exit)[keyof typeof exit];
 /** Areas of faults that are ours to repair: flags, configuration, policy, keys. */
 const usageAreas: ReadonlySet<string> = new Set(['usage', 'policy', 'key', 'config']);
 
-/** Areas of faults that say nothing about the other side: a missing file, a network that does not answer. */
-const unavailableAreas: ReadonlySet<string> = new Set(['unavailable', 'file', 'network']);
+/** Areas of faults that say nothing about the other side: a missing file, a network that does not answer, a signature not made. */
+const unavailableAreas: ReadonlySet<string> = new Set(['unavailable', 'file', 'network', 'signing']);
 
 /** The exit code of a fault. What is neither ours nor absent is malformed bytes from the other side: untrusted. */
 export function exitOf(code: FaultCode): Exit {

@@ -1,7 +1,13 @@
 import { generateKeyPairSync, type KeyObject, sign, X509Certificate } from 'node:crypto';
 import type { IdentityTokenSource } from './identity-token.ts';
-import { libraryOptions, trimSlash } from './rekor.ts';
-import { type CallOptions, callService, describeAnswer, type Service } from './service-call.ts';
+import {
+  type CallOptions,
+  callService,
+  describeAnswer,
+  libraryOptions,
+  type Service,
+  trimSlash,
+} from './service-call.ts';
 import type { Signature } from './signature.ts';
 
 /**

@@ -4,7 +4,14 @@ import type { LogService } from '../../attest/signing/index.ts';
 import { Digest, Fault } from '../../core/index.ts';
 import { encodePreAuthentication } from '../../formats/dsse/index.ts';
 import { requestJson } from './json-request.ts';
-import { type CallOptions, callService, describeAnswer, type Service } from './service-call.ts';
+import {
+  type CallOptions,
+  callService,
+  describeAnswer,
+  libraryOptions,
+  type Service,
+  trimSlash,
+} from './service-call.ts';
 import type { SignedEnvelope, Witness } from './signature.ts';
 
 export function openLog(log: LogService, options: CallOptions): Witness {
@@ -133,13 +140,4 @@ function parseBody(entry: TransparencyLogEntry): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** Options as @sigstore/sign takes them. */
-export function libraryOptions(options: CallOptions): { timeout: number; retry: number } {
-  return { timeout: options.timeoutMs, retry: options.retries };
-}
-
-export function trimSlash(url: string): string {
-  return url.endsWith('/') ? url.slice(0, -1) : url;
 }

@@ -6,6 +6,16 @@ export type CallOptions = { readonly timeoutMs: number; readonly retries: number
 /** A log answers only when a checkpoint covers the entry: CLIENTS.md of rekor-tiles wants 20 seconds at least. */
 export const defaultCallOptions: CallOptions = { timeoutMs: 30_000, retries: 2 };
 
+/** The same as @sigstore/sign takes it. */
+export function libraryOptions(options: CallOptions): { timeout: number; retry: number } {
+  return { timeout: options.timeoutMs, retry: options.retries };
+}
+
+/** A base URL to which the libraries append a path. */
+export function trimSlash(url: string): string {
+  return url.endsWith('/') ? url.slice(0, -1) : url;
+}
+
 /** One service, as messages name it. */
 export type Service = { readonly name: string; readonly url: string };
 
@@ -33,10 +43,10 @@ function describeFailure(service: Service, error: unknown, secrets: readonly str
   }
   const codes = failures.flatMap((failure) => [failure.code, failure.type, failure.name]).map(String);
   if (codes.some((code) => /timeout|timedout/i.test(code)))
-    return new Fault('network.timeout', `Cannot reach ${service.name}: no answer in time`, { where: service.url });
+    return new Fault('network.timeout', `Cannot reach ${service.name}: no answer in time`, { where: placeOf(service) });
   const wayFailed = codes.find((code) => wayFailures.test(code));
   if (wayFailed !== undefined)
-    return new Fault('network.unreachable', `Cannot reach ${service.name}: ${wayFailed}`, { where: service.url });
+    return new Fault('network.unreachable', `Cannot reach ${service.name}: ${wayFailed}`, { where: placeOf(service) });
   return describeAnswer(service, 'not what its interface says');
 }
 
@@ -48,8 +58,10 @@ const wayFailures =
 export function describeStatus(service: Service, status: number, said: string): Fault {
   const text = said === '' ? `HTTP status ${status}` : `HTTP status ${status}: ${said}`;
   return isPassing(status)
-    ? new Fault('network.status', `Cannot use ${service.name}: ${text}`, { where: service.url })
-    : new Fault('signing.refused', `Cannot sign: ${service.name} refuses the request: ${text}`, { where: service.url });
+    ? new Fault('network.status', `Cannot use ${service.name}: ${text}`, { where: placeOf(service) })
+    : new Fault('signing.refused', `Cannot sign: ${service.name} refuses the request: ${text}`, {
+        where: placeOf(service),
+      });
 }
 
 function isPassing(status: number): boolean {
@@ -58,7 +70,14 @@ function isPassing(status: number): boolean {
 
 /** An answer that arrived and is wrong. */
 export function describeAnswer(service: Service, problem: string): Fault {
-  return new Fault('signing.answer', `Cannot use the answer of ${service.name}: ${problem}`, { where: service.url });
+  return new Fault('signing.answer', `Cannot use the answer of ${service.name}: ${problem}`, {
+    where: placeOf(service),
+  });
+}
+
+/** A service's address without what a query may hold. */
+function placeOf(service: Service): string {
+  return service.url.split('?')[0] ?? '';
 }
 
 type Failure = {

@@ -1,5 +1,4 @@
-import { type CallOptions, callService, describeAnswer } from './service-call.ts';
-import { libraryOptions } from './rekor.ts';
+import { type CallOptions, callService, describeAnswer, libraryOptions } from './service-call.ts';
 import type { Witness } from './signature.ts';
 
 /** A timestamp of the signature's bytes (RFC 3161). */
