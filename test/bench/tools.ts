@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { buildSync } from 'esbuild';
 
 const root = new URL('../../', import.meta.url).pathname;
 
@@ -27,6 +28,14 @@ export function nodeProgram(path: string, ...args: readonly string[]): readonly 
 }
 
 export const cli = 'pipeline/cli/main.ts';
+
+/** A program of the checkout bundled as what ships is: its start is part of what is measured. */
+export function bundleProgram(scratch: string, path: string, ...args: readonly string[]): readonly string[] {
+  const outfile = join(scratch, `${basename(path, '.ts')}.mjs`);
+  const common = { bundle: true, platform: 'node', format: 'esm', logLevel: 'error' } as const;
+  buildSync({ ...common, entryPoints: [join(root, path)], outfile });
+  return [process.execPath, outfile, ...args];
+}
 
 /** Whether a command of the CLI exists and can print its help. */
 export function hasCommand(verb: string): boolean {

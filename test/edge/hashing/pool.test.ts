@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildSync } from 'esbuild';
 import { afterAll, describe, expect, it } from 'vitest';
 import { memorySource, sliceSource } from '../../../pipeline/core/index.ts';
 import { openFileSource } from '../../../pipeline/edge/files/index.ts';
@@ -103,8 +105,23 @@ describe('a hashing pool', () => {
     expect(threaded.rootHash).not.toBe('');
   });
 
-  it('does not keep the process when it is idle', async () => {
-    const { execFileSync } = await import('node:child_process');
+  it('works bundled and minified into one file', () => {
+    const bundled = join(folder, 'bundled.mjs');
+    const program = `import { openHashingPool } from './index.ts';
+      const [digest] = await openHashingPool().digestFile(process.argv[2], ['sha256']); console.log(digest.hex);`;
+    buildSync({
+      stdin: { contents: program, resolveDir: new URL('../../../pipeline/edge/hashing/', import.meta.url).pathname },
+      bundle: true,
+      minify: true,
+      platform: 'node',
+      format: 'esm',
+      outfile: bundled,
+      logLevel: 'silent',
+    });
+    expect(execFileSync(process.execPath, [bundled, path], { encoding: 'utf8' }).trim()).toBe(sha256);
+  });
+
+  it('does not keep the process when it is idle', () => {
     const door = new URL('../../../pipeline/edge/hashing/index.ts', import.meta.url).href;
     const program = `const { openHashingPool } = await import(${JSON.stringify(door)});
       const [digest] = await openHashingPool().digestFile(process.argv[1], ['sha256']); console.log(digest.hex);`;
