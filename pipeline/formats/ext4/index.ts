@@ -1,0 +1,1 @@
+export { openExt4 } from './ext4.ts';
