@@ -7,7 +7,7 @@ const plain = /[A-Za-z0-9/._~-]/;
  * one, as every other path starts with a slash.
  */
 export function readablePath(path: string): string {
-  return path.isWellFormed() ? path : `bytes:${[...path].map(encodeCharacter).join('')}`;
+  return path.isWellFormed() ? path : `bytes:${Array.from(path, encodeCharacter).join('')}`;
 }
 
 function encodeCharacter(character: string): string {

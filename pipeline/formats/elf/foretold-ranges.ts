@@ -4,8 +4,12 @@ import { type ElfHeader, type ElfTable, headerBytes, parseElfHeader } from './he
 
 export type ByteRange = { readonly offset: number; readonly length: number };
 
-/** Bytes of the first writable segment that hold what linkers put first there: Go's build information. */
+/**
+ * Bytes of the first writable segment that hold Go's build information. Go's own linker puts it first; GNU ld and lld,
+ * which write the section table at the file's end, put it behind the data, so the segment is kept whole where it can be.
+ */
 const dataStartBytes = 64 * 1024;
+const dataBytes = 8 * 1024 * 1024;
 /** GNU ld and lld write the section names right before the section table at the file's end. */
 const namesBeforeTableBytes = 4096;
 
@@ -20,10 +24,11 @@ export function foretellElfRanges(head: Uint8Array, sizeBytes: number): readonly
   const ranges = [{ offset: 0, length: headerBytes }, rangeOf(header.segments), rangeOf(header.sections)];
   const start = memorySource(head);
   if (isInside(header.segments, head)) {
+    const mostBytes = isInside(header.sections, head) ? dataStartBytes : dataBytes;
     const data = readSegments(start, header).find(
       ({ loaded, writable, executable }) => loaded && writable && !executable,
     );
-    if (data !== undefined) ranges.push({ offset: data.offset, length: Math.min(data.fileBytes, dataStartBytes) });
+    if (data !== undefined) ranges.push({ offset: data.offset, length: Math.min(data.fileBytes, mostBytes) });
   }
   if (isInside(header.sections, head)) {
     const names = readSections(start, header)[header.nameSection];
