@@ -264,10 +264,13 @@ describe('what an inventory could not read', () => {
   });
 
   it('is a program whose parts lie so that it would be read again and again', () => {
-    const content = Buffer.alloc(12 * 1024 * 1024);
-    // A section so large that every step of the search is another reading.
+    const content = Buffer.alloc(9 * 1024 * 1024);
+    // A section so large, in a segment that nobody foretells, that every step of the search is another reading.
     const image = buildElfImage({
-      segments: [{ address: 0x500000n, content, writable: true }],
+      segments: [
+        { address: 0x100000n, content: Buffer.alloc(16), writable: true },
+        { address: 0x500000n, content, writable: true },
+      ],
       sections: [{ name: '.go.buildinfo', address: 0x500000n, sizeBytes: content.byteLength }],
     });
     expect(inventoryOf({ '/a': image }).unread).toMatchObject([{ code: 'limit.file-readings' }]);
