@@ -1,4 +1,4 @@
-import { X509Certificate as OpensslCertificate } from 'node:crypto';
+import { type KeyObject, X509Certificate as OpensslCertificate } from 'node:crypto';
 import { type ASN1Obj, X509Certificate } from '@sigstore/core';
 import { decodeUtf8, Digest, Fault, type FaultCode } from '../core/index.ts';
 import type { GithubClaims } from './signer.ts';
@@ -10,7 +10,7 @@ export type SigningCertificate = {
   readonly github: GithubClaims;
   readonly der: Buffer;
   readonly sha256: string;
-  readonly spki: Buffer;
+  readonly publicKey: KeyObject;
 };
 
 const oids = {
@@ -38,30 +38,31 @@ const knownCritical: ReadonlySet<string> = new Set([
  * Faults: certificate.malformed, certificate.extension, certificate.usage, certificate.identity, certificate.issuer.
  */
 export function parseSigningCertificate(der: Buffer): SigningCertificate {
-  const { openssl, x509 } = decodeCertificate(der);
-  const extensions = readExtensions(x509);
-  checkUsage(openssl, x509);
-  return Object.freeze({
-    issuer: readIssuer(extensions),
-    subjectAlternativeName: readSubjectAlternativeName(extensions),
-    github: readGithubClaims(extensions),
-    der,
-    sha256: Digest.of('sha256', der).hex,
-    spki: x509.publicKey,
-  });
+  try {
+    const { openssl, x509 } = decodeCertificate(der);
+    const extensions = readExtensions(x509);
+    checkUsage(openssl, x509);
+    return Object.freeze({
+      issuer: readIssuer(extensions),
+      subjectAlternativeName: readSubjectAlternativeName(extensions),
+      github: readGithubClaims(extensions),
+      der,
+      sha256: Digest.of('sha256', der).hex,
+      publicKey: openssl.publicKey,
+    });
+  } catch (error) {
+    if (error instanceof Fault) throw error;
+    // Both readers decode the parts as they are asked for, and throw errors of many kinds.
+    throw refusal('certificate.malformed', 'not an X.509 certificate in DER', error);
+  }
 }
 
 /** Two readers must take the same bytes for a certificate, and the bytes must be the only ones that encode it. */
 function decodeCertificate(der: Buffer): { openssl: OpensslCertificate; x509: X509Certificate } {
-  try {
-    const openssl = new OpensslCertificate(der);
-    const x509 = X509Certificate.parse(Buffer.from(der));
-    checkEncoding(der, x509.root);
-    return { openssl, x509 };
-  } catch (cause) {
-    if (cause instanceof Fault) throw cause;
-    throw refusal('certificate.malformed', 'not an X.509 certificate in DER', cause);
-  }
+  const openssl = new OpensslCertificate(der);
+  const x509 = X509Certificate.parse(Buffer.from(der));
+  checkEncoding(der, x509.root);
+  return { openssl, x509 };
 }
 
 /** RFC 5280 §4.1.1: what lies outside of the signed part has one form only. */

@@ -4,35 +4,34 @@ import { type SignedEntity, toSignedEntity, type TrustMaterial, VerificationErro
 import { Fault, type FaultCode } from '../core/index.ts';
 import type { SigstoreBundle } from '../formats/sigstore-bundle/index.ts';
 import type { OpenedRoot, Thresholds } from '../trust/index.ts';
-import { checkLogEntry, type LoggedSigner } from './log-entry.ts';
 import type { AuthenticatedTime } from './signer.ts';
 import { checkTimestamp } from './timestamp.ts';
-import { emptyTrustMaterial, trustMaterialOf } from './trust-material.ts';
-
-/** Who is said to have signed, and the key that the signature was found to be made with. */
-export type ClaimedSigner = LoggedSigner & { readonly key: KeyObject };
+import { emptyTrustMaterial, keepEncoding, trustMaterialOf } from './trust-material.ts';
 
 /** A bundle as the library takes it. Made anew for each attempt, as the library may keep state in it. */
-function openEntity(bundle: SigstoreBundle, signer: ClaimedSigner): SignedEntity {
+function openEntity(bundle: SigstoreBundle, key: KeyObject): SignedEntity {
   const entity = toSignedEntity(bundleFromJSON(bundle.json));
+  if (entity.key.$case === 'certificate') keepEncoding(entity.key.certificate);
   for (const timestamp of entity.timestamps) {
     if (timestamp.$case === 'timestamp-authority') checkTimestamp(timestamp.timestamp);
   }
   // The library wants a message as one buffer. It was streamed already: what is left to say is which key it was.
-  if (bundle.content.kind === 'message') entity.signature.verifySignature = (key) => key.equals(signer.key);
+  if (bundle.content.kind === 'message') entity.signature.verifySignature = (candidate) => candidate.equals(key);
   return entity;
 }
 
 /**
  * Verifies the bundle's certificate, log entries, timestamps and signature under one root with this root's own
  * thresholds, as of the authenticated times. Faults: those of refusalOf, bundle.log-entry, bundle.timestamp.
+ *
+ * @param key the certificate's, which the signature was found to be made with
  */
 export function verifyUnderRoot(
   bundle: SigstoreBundle,
-  signer: ClaimedSigner,
+  key: KeyObject,
   root: OpenedRoot,
 ): readonly AuthenticatedTime[] {
-  return verifyWith(bundle, signer, trustMaterialOf(root), root.thresholds);
+  return verifyWith(bundle, key, trustMaterialOf(root), root.thresholds);
 }
 
 /**
@@ -41,30 +40,29 @@ export function verifyUnderRoot(
  */
 export function verifyUnderKey(
   bundle: SigstoreBundle,
-  signer: ClaimedSigner,
+  key: KeyObject,
   root: OpenedRoot | null,
 ): readonly AuthenticatedTime[] {
   const material = root === null ? emptyTrustMaterial() : trustMaterialOf(root);
   // The key was pinned by its digest and found by its signature. Its dates are the policy's, judged with the signer.
-  const publicKey = () => ({ publicKey: signer.key, validFor: () => true });
-  return verifyWith(bundle, signer, { ...material, publicKey }, { tlog: 0, sct: 0, timestamps: 0 });
+  const publicKey = () => ({ publicKey: key, validFor: () => true });
+  return verifyWith(bundle, key, { ...material, publicKey }, { tlog: 0, sct: 0, timestamps: 0 });
 }
 
 function verifyWith(
   bundle: SigstoreBundle,
-  signer: ClaimedSigner,
+  key: KeyObject,
   material: TrustMaterial,
   thresholds: Thresholds,
 ): readonly AuthenticatedTime[] {
   try {
-    const entity = openEntity(bundle, signer);
+    const entity = openEntity(bundle, key);
     const verifier = new Verifier(material, {
       tlogThreshold: thresholds.tlog,
       ctlogThreshold: thresholds.sct,
       timestampThreshold: thresholds.timestamps,
     });
     verifier.verify(entity);
-    for (const entry of bundle.logEntries) checkLogEntry(entry, signer);
     checkDistinctness(bundle, entity, thresholds);
     const times = authenticatedTimes(entity);
     checkLogWindows(bundle, material, times);

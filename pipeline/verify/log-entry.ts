@@ -7,15 +7,17 @@ import type { LogEntry } from '../formats/sigstore-bundle/index.ts';
 export type LoggedSigner = { readonly kind: 'certificate' | 'key'; readonly der: Buffer };
 
 /**
- * Checks what the library leaves open about a transparency log's entry, so that no part of it can be read in two ways:
- * the proof's numbers are the checkpoint's, an entry without promise has no time, and the entry names this signer.
+ * Checks what the library leaves open about transparency log entries, so that no part of it can be read in two ways:
+ * the proof's numbers are the checkpoint's, an entry without promise has no time, and each names this signer.
  * Otherwise a signature could be logged under another certificate, out of sight of who watches the log for an identity.
  * Faults: bundle.log-entry.
  */
-export function checkLogEntry(entry: LogEntry, signer: LoggedSigner): void {
-  checkTime(entry);
-  checkProof(entry);
-  checkSigner(entry, signer);
+export function checkLogEntries(entries: readonly LogEntry[], signer: LoggedSigner): void {
+  for (const entry of entries) {
+    checkTime(entry);
+    checkProof(entry);
+    checkSigner(entry, signer);
+  }
 }
 
 /** Rekor v2 has no time and no promise, and its index is the proof's. */

@@ -1,8 +1,8 @@
-import { X509Certificate } from 'node:crypto';
 import { Digest, Fault, type FaultCode } from '../core/index.ts';
 import type { SigstoreBundle } from '../formats/sigstore-bundle/index.ts';
 import type { Anchors, OpenedRoot } from '../trust/index.ts';
 import { parseSigningCertificate, type SigningCertificate } from './certificate.ts';
+import { checkLogEntries } from './log-entry.ts';
 import { verifyUnderKey, verifyUnderRoot } from './cryptography.ts';
 import type { AuthenticatedTime, CertificateSigner, KeySigner, Signer } from './signer.ts';
 import { type ArtifactBytes, findSigningKey } from './signed-content.ts';
@@ -29,8 +29,9 @@ function verifyCertificateSigner(
   anchors: Anchors,
   artifact: ArtifactBytes | null,
 ): Verified<CertificateSigner> {
+  checkLogEntries(bundle.logEntries, { kind: 'certificate', der });
   const certificate = parseSigningCertificate(der);
-  const key = findSigningKey(bundle, [new X509Certificate(der).publicKey], artifact);
+  const key = findSigningKey(bundle, [certificate.publicKey], artifact);
   if (key === null)
     throw new Fault('signature.mismatch', 'Cannot verify the signature: not made with the certificate’s key');
   if (anchors.roots.length === 0) {
@@ -40,7 +41,7 @@ function verifyCertificateSigner(
   }
   const attempts = anchors.roots.map((root) =>
     attempt(root, () => {
-      const times = verifyUnderRoot(bundle, { kind: 'certificate', der, key }, root);
+      const times = verifyUnderRoot(bundle, key, root);
       checkIssuer(root, certificate);
       return times;
     }),
@@ -72,7 +73,7 @@ function certificateSigner(
     subjectAlternativeName: certificate.subjectAlternativeName,
     github: certificate.github,
     certificateSha256: certificate.sha256,
-    spkiSha256: Digest.of('sha256', certificate.spki).hex,
+    spkiSha256: Digest.of('sha256', certificate.publicKey.export({ type: 'spki', format: 'der' })).hex,
     signedAt,
   };
 }
@@ -98,13 +99,13 @@ function verifyKeySigner(
       },
     );
   }
-  const signer = { kind: 'key', der: found.export({ type: 'spki', format: 'der' }), key: found } as const;
+  checkLogEntries(bundle.logEntries, { kind: 'key', der: found.export({ type: 'spki', format: 'der' }) });
   const { name, spkiSha256, validFrom, validUntil } = pinned;
   const identity = { kind: 'key', name, spkiSha256, validFrom, validUntil } as const;
   if (bundle.logEntries.length === 0 && bundle.timestamps.length === 0) {
-    return markVerified({ ...identity, signedAt: verifyUnderKey(bundle, signer, null), timeRoot: null });
+    return markVerified({ ...identity, signedAt: verifyUnderKey(bundle, found, null), timeRoot: null });
   }
-  const attempts = anchors.roots.map((root) => attempt(root, () => verifyUnderKey(bundle, signer, root)));
+  const attempts = anchors.roots.map((root) => attempt(root, () => verifyUnderKey(bundle, found, root)));
   const success = attempts.find((outcome) => 'value' in outcome);
   if (success === undefined) throw furthest(attempts);
   return markVerified({ ...identity, signedAt: success.value, timeRoot: success.root.name });

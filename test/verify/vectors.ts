@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Fault, type Json } from '../../pipeline/core/index.ts';
+import { Fault } from '../../pipeline/core/index.ts';
 import {
   type Anchors,
   openAnchors,
@@ -85,6 +85,32 @@ export function faultOf(step: () => unknown): Fault {
   throw new Error('nothing was thrown, want a fault');
 }
 
-export function parseJsonOf(bundle: Uint8Array): { [field: string]: any } {
-  return JSON.parse(Buffer.from(bundle).toString()) as { [field: string]: Json };
+type Text<Field extends string> = Record<Field, string>;
+
+/** A bundle as JSON, to be changed by tests. */
+export type BundleJson = {
+  mediaType: string;
+  verificationMaterial: {
+    certificate?: Text<'rawBytes'>;
+    publicKey?: Text<'hint'>;
+    tlogEntries?: {
+      logIndex?: string;
+      integratedTime?: string;
+      logId: Text<'keyId'>;
+      kindVersion: Text<'kind' | 'version'>;
+      inclusionPromise?: Text<'signedEntryTimestamp'>;
+      inclusionProof: Text<'rootHash' | 'treeSize'> & {
+        logIndex?: string;
+        hashes?: string[];
+        checkpoint: Text<'envelope'>;
+      };
+      canonicalizedBody: string;
+    }[];
+    timestampVerificationData?: { rfc3161Timestamps?: Text<'signedTimestamp'>[] };
+  };
+  dsseEnvelope: Text<'payload' | 'payloadType'> & { signatures: Text<'sig' | 'keyid'>[] };
+};
+
+export function parseJsonOf(bundle: Uint8Array): BundleJson {
+  return JSON.parse(Buffer.from(bundle).toString()) as BundleJson;
 }

@@ -1,0 +1,3 @@
+import { describeFlips } from './flips.ts';
+
+describeFlips('keyless-rekor-v2-timestamp');
