@@ -30,6 +30,8 @@ const recipes: readonly string[] = [
   '-comp lz4',
   '-comp lz4 -Xhc -b 4K',
   '-comp lz4 -b 1M -always-use-fragments',
+  '-comp lzo',
+  '-comp lzo -Xalgorithm lzo1x_1 -b 1M',
   '-comp xz',
   '-comp xz -Xbcj x86',
   '-comp xz -b 1M -Xdict-size 100% -Xbcj x86',

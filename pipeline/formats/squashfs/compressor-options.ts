@@ -2,7 +2,7 @@ import { ByteReader } from '../../core/index.ts';
 import type { MetadataReader } from './metadata.ts';
 import { type SquashfsCompressor, type Superblock, superblockBytes } from './superblock.ts';
 
-const optionBytes: Readonly<Record<SquashfsCompressor, number>> = { gzip: 8, xz: 8, lz4: 8, zstd: 4 };
+const optionBytes: Readonly<Record<SquashfsCompressor, number>> = { gzip: 8, lzo: 8, xz: 8, lz4: 8, zstd: 4 };
 
 /**
  * Checks the compressor's options, a metadata block of their own behind the superblock. No reader needs them but for

@@ -1,6 +1,7 @@
 import { constants, inflateSync, zstdDecompressSync } from 'node:zlib';
 import { Fault, unreachable } from '../../core/index.ts';
 import { decodeLz4Block } from '../lz4/index.ts';
+import { decompressLzo1x } from '../lzo/index.ts';
 import { decodeXz } from '../xz/index.ts';
 import type { SquashfsCompressor } from './superblock.ts';
 
@@ -42,6 +43,10 @@ function decompress(compressor: SquashfsCompressor, input: Uint8Array, maxOutput
       });
     case 'lz4':
       return decodeLz4Block(input, maxOutputBytes);
+    case 'lzo': {
+      const bytes = new Uint8Array(maxOutputBytes);
+      return bytes.subarray(0, decompressLzo1x(input, bytes));
+    }
     case 'xz':
       return decodeXz(input, { maxOutputBytes });
     default:

@@ -7,7 +7,7 @@ import type { Superblock } from './superblock.ts';
 /** One entry as it is stored: it refers to an inode, and repeats two of its facts. */
 export type DirectoryEntry = {
   readonly name: string;
-  readonly reference: bigint;
+  readonly reference: number;
   readonly inodeNumber: number;
   readonly kind: NodeKind;
 };
@@ -54,7 +54,7 @@ export function readDirectory(
       if (left === count) runs.set(runAt, name);
       entries.push({
         name: decodeFileName(name),
-        reference: (BigInt(block) << 16n) | BigInt(offset),
+        reference: block * 0x1_0000 + offset,
         inodeNumber,
         kind,
       });

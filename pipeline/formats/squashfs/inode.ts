@@ -71,7 +71,7 @@ const largestListingBytes = limits.directoryEntries * (12 + 8 + 256);
 
 export type InodeTable = {
   /** Reads the inode at a reference: block place relative to the table times 65536, plus offset in the block. */
-  read(reference: bigint): Inode;
+  read(reference: number): Inode;
 };
 
 /** The name of an entry's basic type, undefined for a number that is none. */
@@ -84,10 +84,10 @@ export function openInodeTable(superblock: Superblock, metadata: MetadataReader,
   return { read: (reference) => readInode(superblock, metadata, ids, placeOf(superblock, reference)) };
 }
 
-function placeOf(superblock: Superblock, reference: bigint): MetadataPlace {
-  const block = superblock.inodeTableStart + Number(reference >> 16n);
-  const offset = Number(reference & 0xffffn);
-  if (reference >> 48n !== 0n || block >= superblock.directoryTableStart || offset >= metadataBlockBytes)
+function placeOf(superblock: Superblock, reference: number): MetadataPlace {
+  const block = superblock.inodeTableStart + Math.floor(reference / 0x1_0000);
+  const offset = reference % 0x1_0000;
+  if (block >= superblock.directoryTableStart || offset >= metadataBlockBytes)
     throw new Fault(
       'squashfs.inode',
       `Cannot find a squashfs inode: reference 0x${reference.toString(16)} is outside the inode table`,

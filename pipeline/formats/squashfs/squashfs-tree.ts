@@ -10,7 +10,7 @@ import { readSuperblock, type Superblock } from './superblock.ts';
 import { openXattrTable } from './xattrs.ts';
 
 /**
- * Opens a squashfs 4.0 image, compressed with gzip, zstd, xz or lz4. `facts.sizeBytes` are the bytes that the image
+ * Opens a squashfs 4.0 image, compressed with gzip, zstd, xz, lz4 or lzo. `facts.sizeBytes` are the bytes that the image
  * claims; the source may be longer, as images are padded. Nodes belong to the tree that made them.
  *
  * Written after Documentation/filesystems/squashfs.rst of Linux and the tree of Linux's reader: what Linux would read in
@@ -80,13 +80,13 @@ export function openSquashfs(source: Source): FileTree {
 class Inodes {
   readonly #table: InodeTable;
   readonly #byNode = new WeakMap<TreeNode, Inode>();
-  readonly #references = new Map<number, bigint>();
+  readonly #references = new Map<number, number>();
 
   constructor(table: InodeTable) {
     this.#table = table;
   }
 
-  read(reference: bigint): TreeNode {
+  read(reference: number): TreeNode {
     const inode = this.#table.read(reference);
     const { node } = inode;
     const known = this.#references.get(node.id);

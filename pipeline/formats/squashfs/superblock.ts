@@ -1,6 +1,6 @@
 import { ByteReader, Fault, limits, type Source } from '../../core/index.ts';
 
-export type SquashfsCompressor = 'gzip' | 'xz' | 'lz4' | 'zstd';
+export type SquashfsCompressor = 'gzip' | 'lzo' | 'xz' | 'lz4' | 'zstd';
 
 /** The superblock of squashfs 4.0, checked. Places are bytes from the start of the image; null where a table is absent. */
 export type Superblock = {
@@ -12,7 +12,7 @@ export type Superblock = {
   readonly hasCompressorOptions: boolean;
   readonly idCount: number;
   /** A reference to the root directory's inode. */
-  readonly rootInode: bigint;
+  readonly rootInode: number;
   /** Bytes of the image; what a device or file has beyond them is padding. */
   readonly bytesUsed: number;
   readonly idTableStart: number;
@@ -28,7 +28,7 @@ export const superblockBytes = 96;
 const magic = 0x73717368;
 const absent = 0xffff_ffff_ffff_ffffn;
 
-const compressors: ReadonlyMap<number, SquashfsCompressor | 'lzma' | 'lzo'> = new Map([
+const compressors: ReadonlyMap<number, SquashfsCompressor | 'lzma'> = new Map([
   [1, 'gzip'],
   [2, 'lzma'],
   [3, 'lzo'],
@@ -74,7 +74,7 @@ export function readSuperblock(source: Source): Superblock {
   if ((flagBits & ~flags.known) !== 0)
     throw reader.fault('squashfs.superblock', 'flags', `unknown flags 0x${flagBits.toString(16)}`);
 
-  const rootInode = reader.u64leBig('root_inode');
+  const rootInode = reader.u64le('root_inode');
   const bytesUsed = reader.u64le('bytes_used');
   if (bytesUsed < superblockBytes || bytesUsed > source.sizeBytes)
     throw reader.fault(
@@ -124,10 +124,11 @@ export function readSuperblock(source: Source): Superblock {
 function checkCompressor(reader: ByteReader, id: number): SquashfsCompressor {
   const name = compressors.get(id);
   if (name === undefined) throw reader.fault('squashfs.compressor', 'compression', `unknown compressor ${id}`);
-  if (name === 'lzma' || name === 'lzo')
+  // Linux cannot read these either.
+  if (name === 'lzma')
     throw new Fault(
       'squashfs.compressor',
-      `Cannot read squashfs: it is compressed with ${name}, want gzip, zstd, xz or lz4`,
+      `Cannot read squashfs: it is compressed with lzma, want gzip, zstd, xz, lz4 or lzo`,
       { where: 'squashfs superblock, field compression', next: 'Make the image again with mksquashfs -comp zstd' },
     );
   return name;

@@ -44,7 +44,7 @@ function readXattrs(
   if (number >= entries.count)
     throw new Fault('squashfs.xattr', `Cannot read squashfs xattrs: entry ${number}, the table has ${entries.count}`);
   const entry = new ByteReader(entries.read(number), `squashfs xattr entry ${number}`);
-  const reference = entry.u64leBig('xattr');
+  const reference = entry.u64le('xattr');
   const count = entry.u32le('count');
   if (count > limits.xattrs) throw entry.fault('limit.xattrs', 'count', `${count}, want at most ${limits.xattrs}`);
   const values = new XattrValues(metadata, valuesStart, limit);
@@ -73,11 +73,11 @@ class XattrValues {
     this.#limit = limit;
   }
 
-  placeOf(reference: bigint): MetadataPlace {
-    const offset = Number(reference & 0xffffn);
-    if (reference >> 48n !== 0n || offset >= metadataBlockBytes)
+  placeOf(reference: number): MetadataPlace {
+    const offset = reference % 0x1_0000;
+    if (offset >= metadataBlockBytes)
       throw new Fault('squashfs.xattr', `Cannot find squashfs xattrs: reference 0x${reference.toString(16)}`);
-    return { block: this.#start + Number(reference >> 16n), offset };
+    return { block: this.#start + Math.floor(reference / 0x1_0000), offset };
   }
 
   readKey(place: MetadataPlace): { readonly name: string; readonly outOfLine: boolean; readonly next: MetadataPlace } {
@@ -105,7 +105,7 @@ class XattrValues {
     if (!isOutOfLine) return { bytes: this.#readSized(at, sizeBytes), next: this.#advance(at, sizeBytes) };
     if (sizeBytes !== 8)
       throw new Fault('squashfs.xattr', `Cannot read a squashfs xattr: a reference of ${sizeBytes} bytes, want 8`);
-    const reference = new ByteReader(this.#read(at, 8), 'squashfs xattr reference').u64leBig('reference');
+    const reference = new ByteReader(this.#read(at, 8), 'squashfs xattr reference').u64le('reference');
     // What is referred to is a value in any case: a reference leads no further.
     return { bytes: this.readValue(this.placeOf(reference), false).bytes, next: this.#advance(at, 8) };
   }

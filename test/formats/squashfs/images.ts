@@ -6,7 +6,7 @@ import { type FileTree, type TreeNode, walk } from '../../../pipeline/formats/fi
 const fixtures = new URL('../../fixtures/squashfs/', import.meta.url);
 
 /** Images of one source tree; see test/fixtures/squashfs/make.sh. */
-export const imageNames = ['gzip', 'zstd', 'lz4', 'xz', 'xz-x86', 'raw'] as const;
+export const imageNames = ['gzip', 'zstd', 'lz4', 'lzo', 'xz', 'xz-x86', 'raw'] as const;
 
 export function readImage(name: (typeof imageNames)[number]): Uint8Array {
   return new Uint8Array(zstdDecompressSync(readFileSync(new URL(`${name}.squashfs.zst`, fixtures))));

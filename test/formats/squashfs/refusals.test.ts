@@ -38,7 +38,6 @@ const superblockCases: readonly Case[] = [
   ['version 3.1', 'squashfs.version', ({ bytes }) => bytes.writeUInt32LE(0x0001_0003, 28)],
   ['version 4.1', 'squashfs.version', ({ bytes }) => bytes.writeUInt32LE(0x0001_0004, 28)],
   ['lzma', 'squashfs.compressor', ({ bytes }) => bytes.writeUInt16LE(2, 20)],
-  ['lzo', 'squashfs.compressor', ({ bytes }) => bytes.writeUInt16LE(3, 20)],
   ['an unknown compressor', 'squashfs.compressor', ({ bytes }) => bytes.writeUInt16LE(7, 20)],
   ['a block size that is no power of two', 'squashfs.superblock', ({ bytes }) => bytes.writeUInt32LE(5000, 12)],
   ['a block size other than its log', 'squashfs.superblock', ({ bytes }) => bytes.writeUInt16LE(13, 22)],
@@ -73,7 +72,7 @@ const superblockCases: readonly Case[] = [
   ],
   ['no fragment table for its fragments', 'squashfs.superblock', ({ bytes }) => bytes.fill(0xff, 80, 88)],
   ['a root outside the inode table', 'squashfs.inode', ({ bytes }) => bytes.writeBigUInt64LE(1n << 47n, 32)],
-  ['a root reference of 64 bits', 'squashfs.inode', ({ bytes }) => bytes.writeBigUInt64LE(1n << 62n, 32)],
+  ['a root reference of 64 bits', 'bytes.number', ({ bytes }) => bytes.writeBigUInt64LE(1n << 62n, 32)],
 ];
 
 const inodeCases: readonly Case[] = [
@@ -154,6 +153,29 @@ const inodeCases: readonly Case[] = [
   ['xattrs without a table', 'squashfs.xattr', ({ bytes }) => bytes.fill(0xff, 56, 64)],
 ];
 
+/** The key and value of user.extension-release.strict: type, size and name, then size and bytes. */
+const strictKey = ({ bytes }: Image): number => bytes.indexOf('extension-release.strict') - 4;
+const strictValue = (image: Image): number => strictKey(image) + 4 + 'extension-release.strict'.length;
+
+const xattrCases: readonly Case[] = [
+  ['an xattr of an unknown prefix', 'squashfs.xattr', (image) => image.bytes.writeUInt16LE(3, strictKey(image))],
+  ['an xattr of an unknown type', 'squashfs.xattr', (image) => image.bytes.writeUInt16LE(0x200, strictKey(image))],
+  ['an xattr without a name', 'squashfs.xattr', (image) => image.bytes.writeUInt16LE(0, strictKey(image) + 2)],
+  ['an xattr name of 256 bytes', 'squashfs.xattr', (image) => image.bytes.writeUInt16LE(251, strictKey(image) + 2)],
+  ['a NUL in an xattr name', 'squashfs.xattr', (image) => image.bytes.writeUInt8(0, strictKey(image) + 8)],
+  ['an xattr reference of 5 bytes', 'squashfs.xattr', (image) => image.bytes.writeUInt16LE(0x100, strictKey(image))],
+  [
+    'an xattr value of 64 KiB and one',
+    'limit.xattr-bytes',
+    (image) => image.bytes.writeUInt32LE(65_537, strictValue(image)),
+  ],
+  [
+    'an xattr value outside the table',
+    'squashfs.metadata',
+    (image) => image.bytes.writeUInt32LE(60_000, strictValue(image)),
+  ],
+];
+
 const directoryCases: readonly Case[] = [
   [
     'a name with a slash',
@@ -231,7 +253,7 @@ describe('a squashfs image is refused', () => {
     expect(() => readAll(pristine.subarray(0, 95))).toThrow(refusal('squashfs.magic'));
   });
 
-  test.each([...superblockCases, ...inodeCases, ...directoryCases])('with %s', (_, code, change) => {
+  test.each([...superblockCases, ...inodeCases, ...xattrCases, ...directoryCases])('with %s', (_, code, change) => {
     const image = new Image();
     change(image);
     expect(() => readAll(image.bytes)).toThrow(refusal(code));
@@ -250,7 +272,7 @@ describe('a squashfs image is refused', () => {
     );
   });
 
-  test.each(['gzip', 'zstd', 'lz4', 'xz'] as const)('when a metadata block is not %s', (name) => {
+  test.each(['gzip', 'zstd', 'lz4', 'lzo', 'xz'] as const)('when a metadata block is not %s', (name) => {
     const bytes = Buffer.from(readImage(name));
     bytes.fill(0x5a, Number(bytes.readBigUInt64LE(64)) + 2, Number(bytes.readBigUInt64LE(64)) + 40);
     expect(() => readAll(bytes)).toThrow(refusal('squashfs.decompress'));
@@ -262,12 +284,12 @@ describe('a squashfs image is refused', () => {
     expect(() => readAll(image.bytes)).toThrow(refusal('squashfs.metadata'));
   });
 
-  test('when lzo or lzma compressed it, with the name and a next step', () => {
+  test('when lzma compressed it, with the name and a next step', () => {
     const image = new Image();
-    image.bytes.writeUInt16LE(3, 20);
+    image.bytes.writeUInt16LE(2, 20);
     expect(() => readAll(image.bytes)).toThrow(
       expect.objectContaining({
-        message: 'Cannot read squashfs: it is compressed with lzo, want gzip, zstd, xz or lz4',
+        message: 'Cannot read squashfs: it is compressed with lzma, want gzip, zstd, xz, lz4 or lzo',
         next: expect.stringContaining('mksquashfs -comp zstd'),
       }),
     );
