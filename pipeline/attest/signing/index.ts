@@ -1,3 +1,3 @@
 export { type Signer, type SignerDescription } from './signer.ts';
-export { isSafeServiceUrl, parseSigningConfig, type SigningConfig } from './signing-config.ts';
+export { isSafeServiceUrl, parseSigningConfig } from './signing-config.ts';
 export { type LogService, noServices, publicGoodServices, selectServices, type SigningServices } from './services.ts';

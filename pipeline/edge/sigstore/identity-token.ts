@@ -9,7 +9,7 @@ import { type CallOptions, defaultCallOptions, describeAnswer } from './service-
 export type IdentityTokenSource = { readToken(): Promise<string> };
 
 /** The audience that Fulcio wants in a token. */
-export const audience = 'sigstore';
+const audience = 'sigstore';
 
 /**
  * A token that was given as it is, checked for what Fulcio would refuse anyway. Faults: usage.identity-token, which tells
@@ -28,7 +28,7 @@ export function givenIdentityToken(text: string, now: () => Date): IdentityToken
 }
 
 /** What a GitHub runner tells the steps of a job that has the permission `id-token: write`. */
-export type GithubTokenEndpoint = {
+type GithubTokenEndpoint = {
   /** ACTIONS_ID_TOKEN_REQUEST_URL */
   readonly requestUrl: string | undefined;
   /** ACTIONS_ID_TOKEN_REQUEST_TOKEN */

@@ -1,9 +1,2 @@
-export {
-  audience,
-  githubIdentityToken,
-  type GithubTokenEndpoint,
-  givenIdentityToken,
-  type IdentityTokenSource,
-} from './identity-token.ts';
-export { type CallOptions, defaultCallOptions } from './service-call.ts';
-export { buildKeylessSigner, buildKeySigner, type KeySignerOptions } from './signers.ts';
+export { githubIdentityToken, givenIdentityToken, type IdentityTokenSource } from './identity-token.ts';
+export { buildKeylessSigner, buildKeySigner } from './signers.ts';

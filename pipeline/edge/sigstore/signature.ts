@@ -6,7 +6,7 @@ export type Signature = {
   readonly verifier: SignatureVerifier;
 };
 
-export type SignatureVerifier = {
+type SignatureVerifier = {
   readonly kind: 'x509Certificate' | 'publicKey';
   readonly pem: string;
   readonly der: Buffer;
@@ -23,7 +23,7 @@ export type SignedEnvelope = {
   readonly content: Bundle['content'];
 };
 
-export type Testimony = Partial<Pick<VerificationMaterial, 'tlogEntries'>> & {
+type Testimony = Partial<Pick<VerificationMaterial, 'tlogEntries'>> & {
   readonly rfc3161Timestamps?: readonly { readonly signedTimestamp: Buffer }[];
 };
 

@@ -9,7 +9,7 @@ import { type CallOptions, defaultCallOptions } from './service-call.ts';
 import type { Signature, Witness } from './signature.ts';
 import { openTimestampAuthority } from './timestamp-authority.ts';
 
-export type KeySignerOptions = {
+type KeySignerOptions = {
   /** Opens an encrypted PEM file. */
   readonly passphrase?: string;
   /** Logs and timestamp authorities. Default: none, so that nothing leaves the machine. */

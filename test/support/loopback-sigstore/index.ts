@@ -6,9 +6,9 @@ import { answerEntryV1, answerEntryV2, createLogV1, createLogV2, type Log } from
 import { type Answer, type Call, jsonAnswer, listen, refusal } from './server.ts';
 import { answerTimestamp, createTimestampAuthority, type TimestampAuthority } from './timestamp-authority.ts';
 
-export { type GithubClaims, githubClaims, githubIssuer } from './identity.ts';
+export { type GithubClaims, githubIssuer } from './identity.ts';
 
-export type LoopbackService = 'fulcio' | 'rekorV1' | 'rekorV2' | 'timestamps' | 'ambient';
+type LoopbackService = 'fulcio' | 'rekorV1' | 'rekorV2' | 'timestamps' | 'ambient';
 type JsonObject = { readonly [key: string]: Json };
 
 export type LoopbackOptions = {
