@@ -30,6 +30,9 @@ export const limits = {
   /** Entries of a partition table (UEFI asks for room for 128; Linux numbers at most 256), and bytes of one entry. */
   gptEntries: 1024,
   gptEntryBytes: 4096,
+  /** Lines of a mount table, device-mapper table or list of loop devices, and bytes of the latter. */
+  mounts: 4096,
+  losetupBytes: 4 * MiB,
   /** Bytes of a statement that stores take: GitHub's attestations end at 16 MiB with their envelope in base64. */
   storedStatementBytes: 11 * MiB,
   /** Bytes of an extension inside a node image: it is in memory while it is read. */

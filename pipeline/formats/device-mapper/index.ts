@@ -1,0 +1,1 @@
+export { parseDeviceMapper, parseVerityTarget, type Target, type VerityTarget } from './device-mapper.ts';

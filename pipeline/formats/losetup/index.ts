@@ -1,0 +1,1 @@
+export { type LoopLine, parseLosetup } from './losetup.ts';

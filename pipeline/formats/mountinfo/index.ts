@@ -1,0 +1,1 @@
+export { type MountLine, parseMountinfo } from './mountinfo.ts';
