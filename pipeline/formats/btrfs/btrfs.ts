@@ -136,7 +136,7 @@ function describeInode(id: number, inode: Inode): TreeNode {
 
 /** Compression is a property of files; the root directory's is what all others inherited, the feature flags say what was used. */
 function describe(superblock: Superblock, rootXattrs: ReadonlyMap<string, Uint8Array>): FileSystemFacts {
-  const property = rootXattrs.get('btrfs.compression');
+  const property = decodeFileName(rootXattrs.get('btrfs.compression') ?? new Uint8Array(0));
   const used = (flag: bigint): boolean => (superblock.incompatFlags & flag) !== 0n;
   const flagged = used(incompatFlag.compressZstd) ? 'zstd' : used(incompatFlag.compressLzo) ? 'lzo' : null;
   return Object.freeze({
@@ -144,7 +144,7 @@ function describe(superblock: Superblock, rootXattrs: ReadonlyMap<string, Uint8A
     label: superblock.label === '' ? null : superblock.label,
     uuid: superblock.uuid,
     blockSizeBytes: superblock.sectorBytes,
-    compression: property === undefined ? flagged : decodeFileName(property),
+    compression: property === '' ? flagged : property === 'none' || property === 'no' ? null : property,
     sizeBytes: superblock.totalBytes,
   });
 }

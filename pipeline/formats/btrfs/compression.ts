@@ -1,4 +1,4 @@
-import { inflateSync, zstdDecompressSync } from 'node:zlib';
+import { constants, inflateSync, zstdDecompressSync } from 'node:zlib';
 import { ByteReader, Fault } from '../../core/index.ts';
 import { decompressLzo1x } from '../lzo/index.ts';
 
@@ -9,6 +9,9 @@ export const compressions: readonly Compression[] = ['none', 'zlib', 'lzo', 'zst
 
 /** BTRFS_MAX_COMPRESSED and BTRFS_MAX_UNCOMPRESSED: what one compressed extent may hold, before and after. */
 export const compressedExtentBytes = 128 * 1024;
+
+/** ZSTD_BTRFS_MAX_WINDOWLOG: a frame that asks for a larger window asks for memory that no extent needs. */
+const zstdWindowLog = 17;
 
 /**
  * Decompresses one extent to at most `sizeBytes` (already held to the limit above). On disk an extent is padded to whole
@@ -42,6 +45,7 @@ const decompressors = {
     zstdDecompressSync(input.subarray(0, measureZstdFrame(input)), {
       maxOutputLength: sizeBytes,
       chunkSize: chunkFor(sizeBytes),
+      params: { [constants.ZSTD_d_windowLogMax]: zstdWindowLog },
     }),
   lzo: decompressLzoExtent,
 } satisfies Record<
