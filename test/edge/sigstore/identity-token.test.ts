@@ -52,7 +52,7 @@ describe('a given identity token', () => {
   });
 
   test('is passed on or refused, whatever it is', async () => {
-    const strange = fc.oneof(fc.string({ unit: 'binary' }), fc.jsonValue().map(jwt));
+    const strange = fc.oneof(fc.string(), fc.jsonValue().map(jwt));
     await fc.assert(
       fc.asyncProperty(strange, async (text) => {
         await read(text).catch((error: unknown) => expect(error).toBeInstanceOf(Fault));

@@ -147,7 +147,7 @@ describe('a service that fails', () => {
   test.concurrent.each(cases)('%s: %s', async (service, _, answer, code) => {
     await using sigstore = await openLoopbackSigstore({ rekor: service === 'rekorV2' ? 'v2' : 'v1' });
     sigstore.override(service, answer);
-    const calls = { timeoutMs: 300, retries: 0 };
+    const calls = code === 'network.timeout' ? { timeoutMs: 300, retries: 0 } : impatient;
     const signer = buildKeylessSigner(servicesOf(sigstore), givenIdentityToken(sigstore.token(), now), calls);
     const fault = await faultOf(() => signer.signStatement(statement, inToto));
     expect(fault.code).toBe(code);
@@ -175,7 +175,7 @@ describe('a service that fails', () => {
     await using sigstore = await openLoopbackSigstore({ rekor: 'v2' });
     sigstore.override('rekorV2', { status: 502, body: '' });
     const signer = buildKeylessSigner(servicesOf(sigstore), givenIdentityToken(sigstore.token(), now), {
-      timeoutMs: 1000,
+      timeoutMs: 5000,
       retries: 1,
     });
     const signing = signer.signStatement(statement, inToto);
