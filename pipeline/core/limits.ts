@@ -97,8 +97,11 @@ export const limits = {
   fileReadings: 8,
   /** Bytes of one of Flatcar's SLSA statements and of its licence list, decompressed; packages in the list. */
   flatcarSlsaBytes: 8 * MiB,
-  flatcarLicensesBytes: 32 * MiB,
+  flatcarLicensesBytes: 16 * MiB,
   flatcarPackages: 10_000,
+  /** Findings of components in one inventory, and files that catalogers read as a whole: each is little, many are not. */
+  components: 500_000,
+  catalogedFiles: 4_000,
   /** Bytes of one ext4 directory: 200,000 entries with long names. */
   ext4DirectoryBytes: 64 * MiB,
   /** Nesting and number of values in one DER document: a certificate has some hundred, a dozen deep. */

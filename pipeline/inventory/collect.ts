@@ -1,4 +1,4 @@
-import { type Digest, Fault, type Source } from '../core/index.ts';
+import { type Digest, Fault, limits, type Source } from '../core/index.ts';
 import {
   architectureOf,
   type ElfFile,
@@ -51,7 +51,7 @@ export type InventoryOptions = {
 
 /**
  * Collects what is in a file tree: the digest of every regular file, and components with the places where they were
- * read. Each file is read once. Faults: those of the tree; what single files hold is reported as unread instead.
+ * read. Each file is read once. Faults: those of the tree, limit.components, limit.cataloged-files; what single files hold is reported as unread instead.
  */
 export function collectInventory(tree: FileTree, { mount, known = [] }: InventoryOptions): Inventory {
   const files: InventoryFile[] = [];
@@ -59,11 +59,13 @@ export function collectInventory(tree: FileTree, { mount, known = [] }: Inventor
   const unread: UnreadFile[] = [];
   /** Hard links are read once. */
   const seen = new Map<number, FileFindings>();
+  let cataloged = 0;
   for (const placed of walk(tree, tree.root, mount)) {
     const entry = { ...placed, path: readablePath(placed.path) };
     const { kind, id, mode, sizeBytes } = entry.node;
     if (kind === 'directory') components.push(...catalogPath(entry.path, null));
     if (kind !== 'file') continue;
+    if (wholeFileCatalogers.some(({ selects }) => selects(entry.path))) cataloged++;
     const findings = seen.get(id) ?? examineFile(tree, entry);
     seen.set(id, findings);
     files.push({
@@ -75,12 +77,23 @@ export function collectInventory(tree: FileTree, { mount, known = [] }: Inventor
     });
     components.push(...catalogPath(entry.path, findings.sha256), ...movedTo(entry.path, findings));
     unread.push(...findings.unread.map((one) => ({ ...one, path: entry.path })));
+    checkLimit('cataloged files', cataloged, limits.catalogedFiles);
+    checkLimit('components', components.length, limits.components);
   }
   return Object.freeze({
     files: files.sort((a, b) => compareText(a.path, b.path)),
     components: mergeComponents(components),
     unread: unread.sort((a, b) => compareText(a.path, b.path)),
   });
+}
+
+/** A tree may be made to keep us busy: what costs little for one file has an end for all. */
+function checkLimit(what: 'components' | 'cataloged files', count: number, most: number): void {
+  if (count > most)
+    throw new Fault(
+      what === 'components' ? 'limit.components' : 'limit.cataloged-files',
+      `Cannot collect the inventory: more than ${most} ${what}`,
+    );
 }
 
 /** What one file's content tells; a function of the tree and the entry alone. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Digest, Fault } from '../../pipeline/core/index.ts';
+import { Digest, Fault, limits } from '../../pipeline/core/index.ts';
 import {
   buildKernel,
   catalogers,
@@ -314,6 +314,30 @@ describe('what an inventory could not read', () => {
       },
     };
     expect(() => collectInventory(faulty, { mount: '' })).toThrow(Fault);
+  });
+});
+
+describe('an inventory has an end', () => {
+  const codeOf = (entries: Record<string, MemoryEntry>) => {
+    try {
+      inventoryOf(entries);
+    } catch (error) {
+      if (error instanceof Fault) return error.code;
+    }
+    return 'no fault';
+  };
+
+  it('at so many files that catalogers read as a whole', () => {
+    const paths = Array.from({ length: limits.catalogedFiles + 1 }, (_, at) => `/usr/share/SLSA/a_b-${at}.json.zst`);
+    expect(codeOf(Object.fromEntries(paths.map((path) => [path, ''])))).toBe('limit.cataloged-files');
+  });
+
+  it('at so many findings', () => {
+    const list = Array.from({ length: limits.goModules }, (_, at) => `dep\tm${at}\tv1\n`).join('');
+    const content = buildInlineGoBlob('go1.26.1', list);
+    const program = buildElfImage({ segments: [{ address: 0x500000n, content, writable: true }] });
+    const links = Array.from({ length: 30 }, (_, at) => [`/b${at}`, { linkTo: '/a' }] as const);
+    expect(codeOf({ '/a': program, ...Object.fromEntries(links) })).toBe('limit.components');
   });
 });
 
