@@ -23,19 +23,23 @@ export class DataChecksums {
   /** Checks whole sectors that stand at a logical address. Faults: btrfs.data-checksum, those of nodes. */
   check(logical: number, sectors: Uint8Array): void {
     const { checksum, sectorBytes } = this.#volume.superblock;
-    for (let at = 0; at < sectors.length; at += sectorBytes) {
-      const item = this.#itemFor(logical + at);
-      const storedAt = ((logical + at - item.offset) / sectorBytes) * checksum.sizeBytes;
-      if (!checksum.matches(sectors.subarray(at, at + sectorBytes), item.bytes, storedAt)) {
+    const computed = checksum.ofBlocks(sectors, sectorBytes);
+    for (let at = 0; at < computed.length;) {
+      const address = logical + (at / checksum.sizeBytes) * sectorBytes;
+      const item = this.#itemFor(address);
+      const storedAt = ((address - item.offset) / sectorBytes) * checksum.sizeBytes;
+      const length = Math.min(computed.length - at, this.#countIn(item) * checksum.sizeBytes - storedAt);
+      if (Buffer.compare(computed.subarray(at, at + length), item.bytes.subarray(storedAt, storedAt + length)) !== 0) {
         throw new Fault(
           'btrfs.data-checksum',
           `Cannot read btrfs: the ${checksum.name} checksum of data does not match`,
           {
-            where: `logical ${logical + at}`,
+            where: `logical ${address} to ${address + (length / checksum.sizeBytes) * sectorBytes}`,
             next: 'The image is damaged: fetch or build it again',
           },
         );
       }
+      at += length;
     }
   }
 
@@ -50,8 +54,12 @@ export class DataChecksums {
   }
 
   #covers(item: Item, logical: number): boolean {
-    const { checksum, sectorBytes } = this.#volume.superblock;
-    const sectors = Math.floor(item.bytes.length / checksum.sizeBytes);
-    return item.offset % sectorBytes === 0 && logical >= item.offset && logical < item.offset + sectors * sectorBytes;
+    const { sectorBytes } = this.#volume.superblock;
+    const end = item.offset + this.#countIn(item) * sectorBytes;
+    return item.offset % sectorBytes === 0 && logical >= item.offset && logical < end;
+  }
+
+  #countIn(item: Item): number {
+    return Math.floor(item.bytes.length / this.#volume.superblock.checksum.sizeBytes);
   }
 }

@@ -1,4 +1,5 @@
 import { Fault, limits, type Source } from '../../core/index.ts';
+import { holdsItsChecksum } from './checksum.ts';
 import type { ChunkMap } from './chunk-map.ts';
 import { compareKeys, keyBytes } from './key.ts';
 import type { Superblock } from './superblock.ts';
@@ -24,7 +25,6 @@ export type Node = {
 
 /** btrfs_header: csum, fsid, bytenr, flags, chunk_tree_uuid, generation, owner, nritems, level. */
 export const headerBytes = 101;
-const checksummedFrom = 32;
 /** btrfs_item: a key, then offset and size of its content, both u32. */
 const itemBytes = keyBytes + 8;
 /** btrfs_key_ptr: a key, then the node's address and generation, both u64. */
@@ -75,7 +75,7 @@ export class NodeReader {
     const superblock = this.#superblock;
     const physical = this.#chunks.locate(bytenr, superblock.nodeBytes);
     const bytes = this.#source.read(physical, superblock.nodeBytes);
-    if (!superblock.checksum.matches(bytes.subarray(checksummedFrom), bytes, 0)) {
+    if (!holdsItsChecksum(superblock.checksum, bytes)) {
       throw new Fault(
         'btrfs.checksum',
         `Cannot read btrfs: the ${superblock.checksum.name} checksum of a node does not match`,

