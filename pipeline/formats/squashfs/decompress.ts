@@ -1,5 +1,5 @@
 import { constants, inflateSync, zstdDecompressSync } from 'node:zlib';
-import { Fault, unreachable } from '../../core/index.ts';
+import { ByteReader, Fault, unreachable } from '../../core/index.ts';
 import { decodeLz4Block } from '../lz4/index.ts';
 import { decompressLzo1x } from '../lzo/index.ts';
 import { decodeXz } from '../xz/index.ts';
@@ -37,6 +37,7 @@ function decompress(compressor: SquashfsCompressor, input: Uint8Array, maxOutput
     case 'gzip':
       return inflateSync(input, output);
     case 'zstd':
+      checkOneFrame(input);
       return zstdDecompressSync(input, {
         ...output,
         params: { [constants.ZSTD_d_windowLogMax]: largestWindowLog },
@@ -48,8 +49,31 @@ function decompress(compressor: SquashfsCompressor, input: Uint8Array, maxOutput
       return bytes.subarray(0, decompressLzo1x(input, bytes));
     }
     case 'xz':
-      return decodeXz(input, { maxOutputBytes });
+      return decodeXz(input, { maxOutputBytes, maxStreams: 1 });
     default:
       return unreachable(compressor);
   }
+}
+
+/**
+ * Linux stops behind the first frame and takes its bytes for the whole block; zlib goes on. A metadata block of two
+ * frames would hold one tree there and another here (RFC 8878, §3.1.1).
+ */
+function checkOneFrame(input: Uint8Array): void {
+  const reader = new ByteReader(input, 'zstd frame');
+  reader.skip(4, 'magic');
+  const descriptor = reader.u8('descriptor');
+  const singleSegment = (descriptor & 0x20) !== 0;
+  const contentSizeFlag = descriptor >> 6;
+  const contentSizeBytes = contentSizeFlag === 0 ? Number(singleSegment) : 1 << contentSizeFlag;
+  const dictionaryBytes = [0, 1, 2, 4][descriptor & 3] as number;
+  reader.skip(Number(!singleSegment) + dictionaryBytes + contentSizeBytes, 'header');
+  for (let last = false; !last;) {
+    const header = reader.u16le('block') | (reader.u8('block') << 16);
+    last = (header & 1) !== 0;
+    const isRunLength = ((header >> 1) & 3) === 1;
+    reader.skip(isRunLength ? 1 : header >> 3, 'block');
+  }
+  reader.skip((descriptor & 4) === 0 ? 0 : 4, 'checksum');
+  reader.end();
 }

@@ -1,6 +1,7 @@
 import { ByteReader, decodeFileName, limits } from '../../core/index.ts';
 import type { NodeKind } from '../file-tree/index.ts';
-import { type DirectoryListing, kindOfType } from './inode.ts';
+import type { DirectoryListing } from './inode.ts';
+import { kindOfType } from './inode-types.ts';
 import type { MetadataReader } from './metadata.ts';
 import type { Superblock } from './superblock.ts';
 

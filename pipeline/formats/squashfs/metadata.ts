@@ -37,7 +37,7 @@ export class MetadataReader {
       return block.content.subarray(place.offset, place.offset + length);
     const joined = new Uint8Array(length);
     let filled = 0;
-    for (const piece of this.pieces(place, limit, what)) {
+    for (const piece of this.#pieces(place, limit, what)) {
       const part = piece.subarray(0, length - filled);
       joined.set(part, filled);
       filled += part.byteLength;
@@ -47,7 +47,7 @@ export class MetadataReader {
   }
 
   /** The content from a place on, block after block, without an end of its own but the limit's. */
-  *pieces(place: MetadataPlace, limit: number, what: string): Generator<Uint8Array> {
+  *#pieces(place: MetadataPlace, limit: number, what: string): Generator<Uint8Array> {
     let block = this.#block(place.block, limit, what);
     if (place.offset > block.content.byteLength)
       throw malformed(what, place.block, `offset ${place.offset} in a block of ${block.content.byteLength} bytes`);

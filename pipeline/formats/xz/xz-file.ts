@@ -29,13 +29,18 @@ const otherFilters: ReadonlyMap<number, string> = new Map([
 /**
  * Decodes an .xz file (.xz file format 1.2): streams and stream padding, blocks with LZMA2 and optionally the x86 BCJ
  * filter. Sizes come from each stream's index, so nothing is allocated before they are known; CRC-32, CRC-64 and SHA-256
- * are verified.
+ * are verified. `maxStreams` is for formats whose other readers stop after the first.
  *
  * Faults: xz.output (more than `maxOutputBytes`), xz.unsupported (another filter or check, by its name), xz.format, xz.check
  * (bytes that do not match their check), xz.lzma2, bytes.*.
  */
-export function decodeXz(input: Uint8Array, { maxOutputBytes }: { readonly maxOutputBytes: number }): Uint8Array {
+export function decodeXz(
+  input: Uint8Array,
+  { maxOutputBytes, maxStreams }: { readonly maxOutputBytes: number; readonly maxStreams?: number },
+): Uint8Array {
   const streams = readStreams(input);
+  if (maxStreams !== undefined && streams.length > maxStreams)
+    throw new Fault('xz.format', `Cannot decode an .xz file: ${streams.length} streams, want ${maxStreams}`);
   let total = 0;
   for (const block of streams.flatMap((stream) => stream.blocks)) total += block.uncompressedBytes;
   if (total > maxOutputBytes)

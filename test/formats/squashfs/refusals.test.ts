@@ -1,3 +1,4 @@
+import { zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { memorySource } from '../../../pipeline/core/index.ts';
 import { resolve } from '../../../pipeline/formats/file-tree/index.ts';
@@ -282,6 +283,27 @@ describe('a squashfs image is refused', () => {
     const image = new Image();
     image.bytes.writeUInt16LE(header, Number(image.bytes.readBigUInt64LE(72)));
     expect(() => readAll(image.bytes)).toThrow(refusal('squashfs.metadata'));
+  });
+
+  test('when a zstd block holds two frames, as Linux would read the first only', () => {
+    const ids = Buffer.alloc(64);
+    const withIds = (...frames: readonly Buffer[]): Buffer => {
+      const { bytes } = new Image();
+      const block = Buffer.concat([Buffer.alloc(2), ...frames]);
+      block.writeUInt16LE(block.length - 2);
+      const list = Buffer.alloc(8);
+      list.writeBigUInt64LE(BigInt(bytes.length));
+      bytes.writeUInt16LE(6, 20);
+      bytes.writeUInt16LE(ids.length / 4, 26);
+      bytes.writeBigUInt64LE(BigInt(bytes.length + block.length + list.length), 40);
+      bytes.writeBigUInt64LE(BigInt(bytes.length + block.length), 48);
+      bytes.fill(0xff, 56, 64);
+      return Buffer.concat([bytes, block, list]);
+    };
+    const whole = withIds(zstdCompressSync(ids));
+    const halves = withIds(zstdCompressSync(ids.subarray(32)), zstdCompressSync(ids.subarray(32)));
+    expect(openSquashfs(memorySource(whole)).root.kind).toBe('directory');
+    expect(() => openSquashfs(memorySource(halves))).toThrow(refusal('squashfs.decompress'));
   });
 
   test('when lzma compressed it, with the name and a next step', () => {

@@ -29,6 +29,11 @@ describe('an .xz file', () => {
     expect(sameBytes(decode(file), Buffer.concat([text, text]))).toBe(true);
   });
 
+  test('of several streams is refused where one is wanted', () => {
+    const file = Buffer.concat([read('crc64.xz'), read('empty.xz')]);
+    expect(() => decodeXz(file, { maxOutputBytes, maxStreams: 1 })).toThrow(refusal('xz.format'));
+  });
+
   test('of nothing gives nothing', () => {
     expect(decode(read('empty.xz'))).toHaveLength(0);
   });
