@@ -124,7 +124,7 @@ export function readXattrs(tree: Tree, inode: number): ReadonlyMap<string, Uint8
       if (hashName(raw) !== item.offset) throw r.fault('btrfs.xattr', 'name', `its hash is not ${item.offset}`);
       if (xattrs.has(name)) throw r.fault('btrfs.xattr', 'name', `${JSON.stringify(name)} stands twice`);
       if (xattrs.size >= limits.xattrs) throw r.fault('limit.xattrs', 'name', `more than ${limits.xattrs} attributes`);
-      xattrs.set(name, r.bytes(valueLength, 'value').slice());
+      xattrs.set(name, new Uint8Array(r.bytes(valueLength, 'value')));
     }
   }
   return xattrs;

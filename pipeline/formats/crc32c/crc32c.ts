@@ -46,7 +46,7 @@ export function crc32cOfBlocks(blocks: Uint8Array, blockBytes: number): Uint32Ar
   const checksums = new Uint32Array(blocks.length / blockBytes);
   const paired = checksums.length & ~1;
   if (paired > 0) {
-    const aligned = (blocks.byteOffset & 3) === 0 ? blocks : blocks.slice();
+    const aligned = (blocks.byteOffset & 3) === 0 ? blocks : new Uint8Array(blocks);
     const words = new Int32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
     const blockWords = blockBytes / 4;
     for (let block = 0; block < paired; block += 2) {

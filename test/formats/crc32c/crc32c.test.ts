@@ -31,7 +31,8 @@ test('CRC-32C of several blocks is that of each, wherever they stand', () => {
   assert(
     property(nat(9), nat(7), nat(5), uint8Array({ minLength: 600, maxLength: 600 }), (count, shift, words, input) => {
       const blockBytes = 8 + 8 * words;
-      const blocks = input.subarray(shift, shift + count * blockBytes);
+      // A Buffer, whose slice() is no copy.
+      const blocks = Buffer.from(input).subarray(shift, shift + count * blockBytes);
       const each = Array.from({ length: count }, (_, i) =>
         crc32c(blocks.subarray(i * blockBytes, (i + 1) * blockBytes)),
       );
