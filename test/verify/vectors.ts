@@ -85,6 +85,10 @@ export function faultOf(step: () => unknown): Fault {
   throw new Error('nothing was thrown, want a fault');
 }
 
+/** JSON that a test bends into shapes that no type has. */
+// oxlint-disable-next-line typescript/no-explicit-any -- the point of it
+export type Bent = any;
+
 type Text<Field extends string> = Record<Field, string>;
 
 /** A bundle as JSON, to be changed by tests. */
