@@ -28,7 +28,7 @@ export type InventoryFile = {
 };
 
 /** A file that a cataloger selected and could not read: what is in it is not known. */
-export type UnreadFile = {
+type UnreadFile = {
   readonly path: string;
   readonly cataloger: string;
   readonly code: string;
@@ -42,7 +42,7 @@ export type Inventory = {
   readonly unread: readonly UnreadFile[];
 };
 
-export type InventoryOptions = {
+type InventoryOptions = {
   /** Where the tree's root stands on a node: `/usr` for a USR partition, empty for a root or a sysext. */
   readonly mount: '' | '/usr';
   /** Components known from elsewhere, such as the kernel in the EFI partition. */
@@ -97,7 +97,7 @@ function checkLimit(what: 'components' | 'cataloged files', count: number, most:
 }
 
 /** What one file's content tells; a function of the tree and the entry alone. */
-export type FileFindings = {
+type FileFindings = {
   readonly path: string;
   readonly sha256: Digest;
   readonly architecture: string | null;
@@ -106,7 +106,7 @@ export type FileFindings = {
 };
 
 /** Reads one regular file and asks the catalogers about it. Faults: those of the tree. */
-export function examineFile(tree: FileTree, { node, path }: Pick<PlacedEntry, 'node' | 'path'>): FileFindings {
+function examineFile(tree: FileTree, { node, path }: Pick<PlacedEntry, 'node' | 'path'>): FileFindings {
   const interested = wholeFileCatalogers.filter(({ selects }) => selects(path));
   const readable = interested.filter(({ maxBytes }) => node.sizeBytes <= maxBytes);
   let isElf = false;

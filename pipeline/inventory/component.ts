@@ -18,7 +18,7 @@ export type Technique = 'binary-analysis' | 'manifest-analysis' | 'filename';
 export type Evidence = { readonly path: string; readonly technique: Technique };
 
 /** A source that a component was built from. */
-export type SourceReference = { readonly url: string; readonly digests: readonly Digest[] };
+type SourceReference = { readonly url: string; readonly digests: readonly Digest[] };
 
 export type Component = {
   readonly kind: ComponentKind;

@@ -12,7 +12,10 @@ export function hashesOf(digests: readonly Digest[]): Models.HashDictionary {
   return new Models.HashDictionary(digests.map(({ algorithm, hex }) => [hashAlgorithms[algorithm], hex]));
 }
 
+/** Far above any real one; the library's pattern is not made for attackers' text. */
+const longestCpe = 512;
+
 /** What the bytes call a CPE may be anything; the library throws at what is none. */
 export function isCpe(text: string | null | undefined): text is Types.CPE {
-  return typeof text === 'string' && Types.isCPE(text);
+  return typeof text === 'string' && text.length <= longestCpe && Types.isCPE(text);
 }

@@ -1,5 +1,5 @@
 /** A segment of a program that is built for a test. */
-export type ElfImageSegment = {
+type ElfImageSegment = {
   readonly address: bigint;
   readonly content: Uint8Array;
   readonly writable?: boolean;

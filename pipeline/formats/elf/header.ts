@@ -15,7 +15,7 @@ export type ElfHeader = {
   readonly nameSection: number;
 };
 
-export type ElfKind = 'relocatable' | 'executable' | 'shared' | 'core' | 'other';
+type ElfKind = 'relocatable' | 'executable' | 'shared' | 'core' | 'other';
 
 /** A table of equal entries in the file; no entries means no table. */
 export type ElfTable = { readonly offset: number; readonly entryBytes: number; readonly count: number };

@@ -1,1 +1,1 @@
-export { type FlatcarLicense, parseFlatcarLicenses } from './flatcar-licenses.ts';
+export { parseFlatcarLicenses } from './flatcar-licenses.ts';

@@ -12,7 +12,7 @@ export type FlatcarSlsa = {
   readonly sources: readonly FlatcarSlsaSource[];
 };
 
-export type FlatcarSlsaSource = { readonly uri: string; readonly digests: readonly Digest[] };
+type FlatcarSlsaSource = { readonly uri: string; readonly digests: readonly Digest[] };
 
 const knownAlgorithms: ReadonlySet<string> = new Set(['sha1', 'sha256', 'sha384', 'sha512']);
 

@@ -1,1 +1,1 @@
-export { type FlatcarSlsa, type FlatcarSlsaSource, parseFlatcarSlsa } from './flatcar-slsa.ts';
+export { parseFlatcarSlsa } from './flatcar-slsa.ts';
