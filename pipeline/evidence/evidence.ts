@@ -55,8 +55,6 @@ export const loopDeviceSchema = z.strictObject({
   offsetBytes: count,
   autoclear: z.nullable(z.boolean()),
   diskSequence: z.nullable(count),
-  /** SHA-256 of what the loop device really holds, read through the device; null where it cannot be read. */
-  sha256: z.nullable(sha256Hex),
 });
 
 /** An image, directory or mask in one of the search directories of systemd-sysext or systemd-confext. */

@@ -1,0 +1,180 @@
+import { Fault, type Grade, limits } from '../core/index.ts';
+import { type LoopLine, parseLosetup } from '../formats/losetup/index.ts';
+import { type MountLine, parseMountinfo } from '../formats/mountinfo/index.ts';
+import { type OsRelease, parseOsRelease } from '../formats/os-release/index.ts';
+import { openFileTree, placeTree, readOsRelease } from '../image/index.ts';
+import { collectExtensions } from './collect-extensions.ts';
+import { collectMappings, type Mappings } from './collect-mappings.ts';
+import { type Evidence, evidenceType, type LoopDevice, type MappedDevice, type Mount } from './evidence.ts';
+import { Notes } from './notes.ts';
+import type { NodeWorld } from './world.ts';
+
+const texts = 16 * 1024 * 1024;
+
+/**
+ * Collects what a node says about itself, each fact with its grade and how it was obtained. Never throws for a strange
+ * root: what cannot be read is named in `unread`, and is a reason not to admit where the policy needs it.
+ */
+export async function collectEvidence(world: NodeWorld): Promise<Evidence> {
+  const notes = new Notes();
+  const mounts = notes.attempt(
+    '/proc/self/mountinfo',
+    () => parseMountinfo(world.readText('/proc/self/mountinfo', texts) ?? ''),
+    [],
+  );
+  const loops = notes.attempt('losetup', () => parseLosetup(world.ask('losetup') ?? ''), []);
+  const mappings = notes.attempt('dmsetup', () => collectMappings(world), new Map());
+  const usrMount = lowestMount(mounts, '/usr');
+  const usrDevice =
+    usrMount === undefined ? undefined : notes.attempt('/sys/fs/btrfs', () => findDevice(world, usrMount), undefined);
+  const usrMapping = usrDevice === undefined ? undefined : mappings.get(usrDevice);
+  const os = readLowerOsRelease(world, usrDevice, usrMapping, notes);
+  return {
+    type: evidenceType,
+    collectedAt: world.now.toISOString(),
+    simulated: world.simulated,
+    os: {
+      id: { value: os?.release.id ?? null, ...knownBy(os) },
+      versionId: { value: os?.release.versionId ?? null, ...knownBy(os) },
+      buildId: { value: os?.release.buildId ?? null, ...knownBy(os) },
+      architecture: { value: world.architecture, grade: 'kernel', source: 'uname' },
+    },
+    kernel: {
+      release: { value: world.kernelRelease, grade: 'kernel', source: 'uname' },
+      commandLine: {
+        value: notes.attempt(
+          '/proc/cmdline',
+          () => world.readText('/proc/cmdline', limits.commandLineBytes) ?? null,
+          null,
+        ),
+        grade: 'claimed',
+        source: '/proc/cmdline',
+      },
+    },
+    usr: {
+      mount: usrMount === undefined ? null : mountFacts(usrMount),
+      mapping: { value: usrMapping ?? null, grade: 'kernel', source: describeMapping(usrMount, usrDevice, mappings) },
+    },
+    mounts: mounts.filter((mount) => isWatched(mount.mountPoint)).map(mountFacts),
+    loops: loops.map((loop) => loopFacts(loop, world, notes)),
+    mappings: [...mappings.values()],
+    sysexts: await collectExtensions('sysext', world, mounts, notes),
+    confexts: await collectExtensions('confext', world, mounts, notes),
+    unread: notes.unread,
+  };
+}
+
+/** The first mount of a mount point: what lies under overlays and whatever else was mounted over it. */
+function lowestMount(mounts: readonly MountLine[], mountPoint: string): MountLine | undefined {
+  return mounts.find((mount) => mount.mountPoint === mountPoint);
+}
+
+function isWatched(mountPoint: string): boolean {
+  return ['/usr', '/opt', '/etc'].some((place) => mountPoint === place || mountPoint.startsWith(`${place}/`));
+}
+
+/**
+ * The block device of a mount. A file system of one device says it itself; btrfs shows an anonymous device, so the device
+ * that its mount source names must be one that the kernel lists as a member of a btrfs file system.
+ */
+function findDevice(world: NodeWorld, mount: MountLine): string | undefined {
+  if (!mount.device.startsWith('0:')) return mount.device;
+  if (mount.fileSystem !== 'btrfs') return undefined;
+  const members = (world.listNames('/sys/fs/btrfs') ?? []).flatMap((fsid) => {
+    const names = world.listNames(`/sys/fs/btrfs/${fsid}/devices`) ?? [];
+    const devices = names.flatMap((name) => deviceNumber(world, `/sys/fs/btrfs/${fsid}/devices/${name}/dev`));
+    return devices.length === 0 ? [] : [devices];
+  });
+  const named = world.place(mount.source);
+  const sourceName = named === undefined ? mount.source : named.path;
+  const [named1] = deviceNumber(world, `/sys/class/block/${sourceName.split('/').at(-1) ?? ''}/dev`);
+  const [own, ...others] = members.filter((devices) => named1 !== undefined && devices.includes(named1));
+  if (own !== undefined && others.length === 0 && own.length === 1) return own[0];
+  // The source is a name that anyone may give; the members are the kernel's word. One alone needs no name.
+  const [only, ...more] = members;
+  return only !== undefined && more.length === 0 && only.length === 1 ? only[0] : undefined;
+}
+
+function deviceNumber(world: NodeWorld, path: string): readonly string[] {
+  const text = world.readText(path, 64)?.trim();
+  return text !== undefined && /^\d{1,10}:\d{1,10}$/.test(text) ? [text] : [];
+}
+
+function describeMapping(mount: MountLine | undefined, device: string | undefined, mappings: Mappings): string {
+  if (mount === undefined) return '/proc/self/mountinfo: /usr is no mount';
+  if (device === undefined) return `/proc/self/mountinfo: /usr is on ${mount.source}, whose device cannot be told`;
+  return mappings.has(device)
+    ? `dmsetup table of ${device}, which /usr is on`
+    : `device ${device}, which /usr is on, is no mapping`;
+}
+
+type LowerOsRelease = { readonly release: OsRelease; readonly grade: Grade; readonly source: string };
+
+/**
+ * os-release of the /usr under all extensions. Read through the mapped device, where it can be opened: then the kernel
+ * vouches for every block of it. Else the file that is seen, which an extension could shadow.
+ */
+function readLowerOsRelease(
+  world: NodeWorld,
+  device: string | undefined,
+  mapping: MappedDevice | undefined,
+  notes: Notes,
+): LowerOsRelease | undefined {
+  const node = device === undefined ? undefined : devicePath(world, device);
+  if (node !== undefined && mapping?.targets[0]?.type === 'verity') {
+    const release = notes.attempt(
+      node,
+      () => {
+        using source = world.openSource(node);
+        return readOsRelease(placeTree(openFileTree(source), 'usr'));
+      },
+      undefined,
+    );
+    if (release !== undefined) return { release, grade: 'kernel', source: `/lib/os-release on ${node}` };
+  }
+  const path = '/usr/lib/os-release';
+  const release = notes.attempt(
+    path,
+    () => {
+      const text = world.readText(path, limits.releaseFileBytes);
+      return text === undefined ? undefined : parseOsRelease(Buffer.from(text));
+    },
+    undefined,
+  );
+  return release === undefined ? undefined : { release, grade: 'claimed', source: path };
+}
+
+/** The node of a block device, where there is one that can be opened. */
+function devicePath(world: NodeWorld, device: string): string | undefined {
+  const path = `/dev/block/${device}`;
+  const placed = world.place(path);
+  return placed?.kind === 'block-device' || placed?.kind === 'file' ? path : undefined;
+}
+
+function knownBy(os: LowerOsRelease | undefined): { grade: Grade; source: string } {
+  return os === undefined
+    ? { grade: 'claimed', source: '/usr/lib/os-release' }
+    : { grade: os.grade, source: os.source };
+}
+
+function mountFacts(mount: MountLine): Mount {
+  return { ...mount, options: [...mount.options], superOptions: [...mount.superOptions] };
+}
+
+function loopFacts(loop: LoopLine, world: NodeWorld, notes: Notes): LoopDevice {
+  const name = loop.name.split('/').at(-1) ?? loop.name;
+  const sequence = notes.attempt(
+    `/sys/block/${name}/diskseq`,
+    () => world.readText(`/sys/block/${name}/diskseq`, 64)?.trim(),
+    undefined,
+  );
+  return { ...loop, diskSequence: sequence !== undefined && /^\d{1,15}$/.test(sequence) ? Number(sequence) : null };
+}
+
+/** Only live evidence may let a node join. Fault: usage.simulated. */
+export function refuseSimulated(evidence: Evidence): void {
+  if (!evidence.simulated) return;
+  throw new Fault('usage.simulated', 'Cannot let a node join on simulated evidence: it was collected with --root', {
+    next: 'Run node verify --join on the node itself, without --root and --evidence',
+  });
+}

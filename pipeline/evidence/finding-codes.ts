@@ -1,0 +1,30 @@
+/** What each finding about a node means. The table in the documentation is generated from it. */
+export const findingCodes = {
+  'evidence.missing': 'a fact that every identity needs cannot be told',
+  'evidence.identity': 'the facts of the node make no identity',
+  'evidence.unread': 'something that could hide a difference could not be looked at',
+  'usr.no-verity': '/usr does not run from dm-verity',
+  'usr.device': 'the device under /usr cannot be told, or is no mapping while another mapping poses as it',
+  'usr.table': 'the mapping under /usr is not one verity target over its whole length',
+  'usr.verity-option': 'the verity mapping under /usr does not enforce, or has an option that is not known',
+  'usr.verity-status': 'the kernel does not report the verity mapping under /usr as valid',
+  'usr.verity-parameters': 'the verity parameters under /usr are not the signed ones',
+  'usr.mounted-over': 'something else than a merge of extensions is mounted over /usr or inside it',
+  'usr.writable': '/usr is mounted writable',
+  'command-line.usr-hash': 'the kernel command line contradicts the mapping under /usr, or itself',
+  'command-line.denied': 'a kernel argument hands the boot to something else than what was signed',
+  'command-line.unlisted': 'a kernel argument is not in the grammar of the node set',
+  'extension.vanished': 'an extension is merged whose image is not there any more',
+  'extension.directory': 'an extension is a directory, which has no digest',
+  'extension.unreadable': 'an extension image cannot be read',
+  'extension.swapped': 'the image file is not the one that was merged',
+  'extension.backing-unknown': 'no loop device shows which file a merged extension runs from',
+  'extension.forbidden-path': 'an extension ships a path that none may: another os-release, or units of the verifier',
+  'extension.not-merged': 'an extension that is not merged lies where the next merge takes it',
+  'extension.no-verity': 'an extension does not run from dm-verity and the policy wants it',
+  'extension.verity-option': 'the verity mapping of an extension does not enforce, or is not valid',
+  'extension.mutable': 'extensions are merged so that the merged tree can be written',
+  'extension.merge-record': 'the record of a merge is not that of the overlay that is mounted',
+} as const satisfies Record<`${string}.${string}`, string>;
+
+export type EvidenceFindingCode = keyof typeof findingCodes;

@@ -1,0 +1,184 @@
+import { type Finding, type Grade, lowerGrade } from '../core/index.ts';
+import { parseVerityTarget, type VerityTarget } from '../formats/device-mapper/index.ts';
+import { buildIdentity, type ExtensionMember, type NodeIdentity } from '../release/index.ts';
+import { Fault } from '../core/index.ts';
+import type { Evidence, Extension, ExtensionState, MappedDevice } from './evidence.ts';
+import { buildFinding } from './finding.ts';
+
+/** The identity that evidence gives, with how each field is known. */
+export type EvidenceIdentity = {
+  readonly identity: NodeIdentity;
+  /** The lowest grade of its fields. */
+  readonly grade: Grade;
+  /** By a field's path: `os.usrHash`, `sysexts.kubernetes`, `sysexts.kubernetes.sha256`. */
+  readonly gradeOf: (field: string) => Grade;
+};
+
+/**
+ * Makes the identity of what runs: the lower /usr's os-release, the root hash in the kernel's table of the device under
+ * /usr, and the extensions that are merged. Findings where a field that every identity needs cannot be told.
+ */
+export function buildEvidenceIdentity(
+  evidence: Evidence,
+): EvidenceIdentity | { readonly findings: readonly Finding[] } {
+  const { id, versionId, buildId, architecture } = evidence.os;
+  const sysexts = membersOf('sysexts', evidence.sysexts, evidence);
+  const confexts = membersOf('confexts', evidence.confexts, evidence);
+  const findings = [...sysexts.findings, ...confexts.findings, ...missingFacts(evidence)];
+  if (findings.length > 0 || id.value === null || architecture.value === null) return { findings };
+  try {
+    const identity = buildIdentity({
+      os: {
+        id: id.value,
+        versionId: versionId.value,
+        buildId: buildId.value,
+        architecture: architecture.value,
+        usrHash: usrVerityOf(evidence)?.rootHash ?? null,
+      },
+      sysexts: [...sysexts.members],
+      confexts: [...confexts.members],
+    });
+    const fields = new Map<string, Grade>([
+      ['os.id', id.grade],
+      ['os.versionId', versionId.grade],
+      ['os.buildId', buildId.grade],
+      ['os.architecture', architecture.grade],
+      ['os.usrHash', evidence.usr.mapping.grade],
+      ...sysexts.grades,
+      ...confexts.grades,
+    ]);
+    return {
+      identity,
+      grade: [...fields.values()].reduce(lowerGrade, 'anchored'),
+      gradeOf: (field) => gradeIn(fields, field),
+    };
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return {
+      findings: [
+        buildFinding('evidence.identity', 'untrusted', `Cannot make the identity of this node: ${error.message}`, {
+          field: error.where ?? 'identity',
+          actual: null,
+          expected: 'facts of an identity',
+          next: 'Look at nodeproof node collect',
+        }),
+      ],
+    };
+  }
+}
+
+/** A fact of a member is as well known as the member; what is not there is claimed. */
+function gradeIn(fields: ReadonlyMap<string, Grade>, field: string): Grade {
+  return fields.get(field) ?? fields.get(field.replace(/\.(?:sha256|rootHash)$/, '')) ?? 'claimed';
+}
+
+/** The verity target under /usr, where the whole mapping is one. What else its table must be is judged. */
+export function usrVerityOf({ usr }: Evidence): VerityTarget | null {
+  return verityOf(usr.mapping.value);
+}
+
+export function verityOf(mapping: MappedDevice | null): VerityTarget | null {
+  const [target] = mapping?.targets ?? [];
+  if (target?.type !== 'verity') return null;
+  try {
+    return parseVerityTarget(target);
+  } catch (error) {
+    if (error instanceof Fault) return null;
+    throw error;
+  }
+}
+
+type Members = {
+  readonly members: readonly ExtensionMember[];
+  readonly grades: readonly (readonly [string, Grade])[];
+  readonly findings: readonly Finding[];
+};
+
+function membersOf(kind: 'sysexts' | 'confexts', state: ExtensionState, evidence: Evidence): Members {
+  const outcomes = (state.merged.value ?? []).map((name) => memberOf(kind, name, state, evidence));
+  return {
+    members: outcomes.flatMap((outcome) => ('member' in outcome ? [outcome.member] : [])),
+    grades: outcomes.flatMap((outcome) =>
+      'member' in outcome ? [[`${kind}.${outcome.member.name}`, outcome.grade] as const] : [],
+    ),
+    findings: outcomes.flatMap((outcome) => ('finding' in outcome ? [outcome.finding] : [])),
+  };
+}
+
+function memberOf(
+  kind: 'sysexts' | 'confexts',
+  name: string,
+  state: ExtensionState,
+  evidence: Evidence,
+): { member: ExtensionMember; grade: Grade } | { finding: Finding } {
+  const field = `${kind}.${name}`;
+  const extension = visibleExtension(state, name);
+  if (extension === undefined || extension.kind === 'dangling' || extension.kind === 'mask') {
+    return {
+      finding: buildFinding(
+        'extension.vanished',
+        'untrusted',
+        `Extension ${name} is merged and no image of that name is in the extension directories`,
+        { field, actual: 'merged', expected: 'an image', next: 'Put the image back and merge again, or reboot' },
+      ),
+    };
+  }
+  if (extension.kind !== 'raw') {
+    return {
+      finding: buildFinding(
+        'extension.directory',
+        'denied',
+        `Extension ${name} is a ${extension.kind} at ${extension.path}: it has no digest that could be signed`,
+        {
+          field,
+          actual: extension.kind,
+          expected: 'an image',
+          next: `Remove ${extension.path}, or build an image of it and attest that`,
+        },
+      ),
+    };
+  }
+  if (extension.sha256.value === null) {
+    const problem = extension.problem?.message ?? 'it could not be read';
+    return {
+      finding: buildFinding('extension.unreadable', 'unavailable', `Extension ${name} cannot be read: ${problem}`, {
+        field,
+        actual: null,
+        expected: 'a readable image',
+        next: 'Run as root; look at the file',
+      }),
+    };
+  }
+  return {
+    member: { name, sha256: extension.sha256.value, rootHash: extension.rootHash.value },
+    grade: extensionMapping(extension, evidence) === undefined ? 'claimed' : 'kernel',
+  };
+}
+
+/** The entry that is merged under a name: an earlier directory hides a later one's. */
+export function visibleExtension(state: ExtensionState, name: string): Extension | undefined {
+  return state.found.find((extension) => extension.name === name && !extension.hidden);
+}
+
+/** The verity mapping that an extension runs from: the kernel's table with its root hash. */
+export function extensionMapping(extension: Extension, evidence: Evidence): MappedDevice | undefined {
+  const rootHash = extension.rootHash.value;
+  return rootHash === null ? undefined : evidence.mappings.find((mapping) => verityOf(mapping)?.rootHash === rootHash);
+}
+
+function missingFacts({ os, unread }: Evidence): readonly Finding[] {
+  const facts = [
+    ['os.id', os.id.value],
+    ['os.architecture', os.architecture.value],
+  ] as const;
+  return facts
+    .filter(([, value]) => value === null)
+    .map(([field]) =>
+      buildFinding(
+        'evidence.missing',
+        'unavailable',
+        `Cannot tell ${field} of this node${unread[0] === undefined ? '' : `: ${unread[0].message}`}`,
+        { field, actual: null, expected: 'a value', next: 'Look at unread in nodeproof node collect --json' },
+      ),
+    );
+}

@@ -1,0 +1,87 @@
+import type { Finding } from '../core/index.ts';
+import { Fault } from '../core/index.ts';
+import { type KernelArgument, parseKernelCommandLine } from '../formats/kernel-command-line/index.ts';
+import { type CommandLineGrammar, compareCommandLine, deniedArguments, type NodeSet } from '../release/index.ts';
+import type { Evidence } from './evidence.ts';
+import { buildFinding } from './finding.ts';
+import { usrVerityOf } from './identity.ts';
+import type { EvidenceJudgement, EvidenceRequirements } from './judge.ts';
+
+const next = 'Find out who changed the boot loader configuration, and reinstall this node';
+
+/** Judges the kernel command line: against the mapping, against itself, and against the grammar of the node set. */
+export function judgeCommandLine(
+  evidence: Evidence,
+  requirements: EvidenceRequirements,
+  reference: NodeSet['reference'] | null,
+): EvidenceJudgement {
+  const { value, grade, source } = evidence.kernel.commandLine;
+  if (value === null) return { checked: [], findings: [] };
+  let args: readonly KernelArgument[];
+  try {
+    args = parseKernelCommandLine(value);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return {
+      checked: [],
+      findings: [
+        buildFinding('evidence.unread', 'untrusted', error.message, {
+          field: 'kernel.commandLine',
+          actual: null,
+          expected: 'a command line',
+          next,
+        }),
+      ],
+    };
+  }
+  const grammar = requirements.commandLine === 'node-set' && reference !== null ? reference.commandLine : undefined;
+  const findings = [...judgeUsrHash(args, evidence), ...judgeArguments(args, grammar)];
+  return {
+    findings,
+    checked:
+      findings.length > 0
+        ? []
+        : [{ fact: 'kernel.commandLine', value: `${args.length} arguments, none denied`, grade, source }],
+  };
+}
+
+/** The kernel's readers take the last of several; an honest boot loader writes one. All sources of the usr hash must agree. */
+function judgeUsrHash(args: readonly KernelArgument[], evidence: Evidence): readonly Finding[] {
+  const said = args
+    .filter((argument) => argument.name === 'verity.usrhash' || argument.name === 'usrhash')
+    .map((argument) => argument.value ?? '');
+  const mapped = usrVerityOf(evidence)?.rootHash ?? null;
+  const contradicts = new Set(said).size > 1 || (mapped !== null && said.some((hash) => hash !== mapped));
+  if (!contradicts && said.length <= 1) return [];
+  return [
+    buildFinding(
+      'command-line.usr-hash',
+      'untrusted',
+      `The kernel command line names the usr hash ${said.length} times: ${said.join(', ')}; the mapping under /usr has ${mapped ?? 'none'}`,
+      {
+        field: 'kernel.commandLine',
+        actual: said.join(', '),
+        expected: mapped ?? 'one usr hash',
+        next,
+      },
+    ),
+  ];
+}
+
+function judgeArguments(args: readonly KernelArgument[], grammar: CommandLineGrammar | undefined): readonly Finding[] {
+  const problems = compareCommandLine(args, grammar ?? { fixed: {}, free: ['*'], denied: [...deniedArguments] });
+  return problems.map(({ argument, problem, wanted }) => {
+    const text = argument.value === null ? argument.name : `${argument.name}=${argument.value}`;
+    return buildFinding(
+      problem === 'unlisted' ? 'command-line.unlisted' : 'command-line.denied',
+      'denied',
+      `Kernel argument ${JSON.stringify(text.slice(0, 200))}: want ${wanted}`,
+      {
+        field: 'kernel.commandLine',
+        actual: text.slice(0, 200),
+        expected: wanted,
+        next,
+      },
+    );
+  });
+}
