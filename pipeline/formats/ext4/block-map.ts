@@ -43,11 +43,15 @@ function* extentsBelow(
   before = 2 ** 32,
 ): Generator<Extent> {
   const { entries, depth } = parseHeader(inode, node, wantedDepth);
+  // Every node but the root leads to an extent: else a few empty blocks could be visited millions of times.
+  if (entries === 0 && (wantedDepth !== undefined || depth > 0)) throw extentFault(inode, 'a node without entries');
+  let least = from;
   for (let index = 0; index < entries; index++) {
     const at = headerBytes + index * entryBytes;
     const logical = node.readUInt32LE(at);
-    if (logical < from || logical >= before)
-      throw extentFault(inode, `logical block ${logical}, want ${from} to ${before - 1}`);
+    if (logical < least || logical >= before)
+      throw extentFault(inode, `logical block ${logical}, want ${least} to ${before - 1}`);
+    least = logical + 1;
     if (depth === 0) {
       const length = node.readUInt16LE(at + 4);
       const physical = node.readUInt16LE(at + 6) * 2 ** 32 + node.readUInt32LE(at + 8);

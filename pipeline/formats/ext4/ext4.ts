@@ -59,7 +59,8 @@ function readDirectory(volume: Volume, inode: Inode): readonly TreeEntry[] {
 function addBlocks(volume: Volume, inode: Inode, list: LinkList): void {
   const { blockBytes } = volume.superblock;
   const sizeBytes = readDirectorySize(volume, inode.node.id);
-  if (sizeBytes > limits.ext4DirectoryBytes)
+  // A directory has no holes, so it cannot be larger than the file system either.
+  if (sizeBytes > Math.min(limits.ext4DirectoryBytes, volume.superblock.blockCount * blockBytes))
     throw new Fault('limit.ext4-directory-bytes', `Cannot read directory inode ${inode.node.id}: ${sizeBytes} bytes`);
   for (const run of runsOf(volume, inode, Math.ceil(sizeBytes / blockBytes)))
     for (let index = 0; index < run.count; index++)

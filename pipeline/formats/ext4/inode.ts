@@ -77,7 +77,7 @@ export function readInode(volume: Volume, number: number): Inode {
       mode: mode & 0o7777,
       uid: raw.readUInt16LE(0x02) + raw.readUInt16LE(0x78) * 0x10000,
       gid: raw.readUInt16LE(0x18) + raw.readUInt16LE(0x7a) * 0x10000,
-      sizeBytes: kind === 'file' || kind === 'symlink' ? readSize(number, raw) : 0,
+      sizeBytes: kind === 'file' ? readFileSize(number, raw) : kind === 'symlink' ? readLowSize(raw) : 0,
       modifiedAt: readModifiedAt(raw, extraBytes),
       ...(kind === 'character-device' || kind === 'block-device' ? { device: parseDevice(block) } : {}),
     }),
@@ -95,11 +95,16 @@ export function readInode(volume: Volume, number: number): Inode {
 
 /** The size that a directory's inode declares, which its node does not tell. */
 export function readDirectorySize(volume: Volume, number: number): number {
-  return readSize(number, volume.readInode(number));
+  return readLowSize(volume.readInode(number));
 }
 
-function readSize(number: number, raw: Buffer): number {
-  const sizeBytes = raw.readUInt32LE(0x04) + raw.readUInt32LE(0x6c) * 2 ** 32;
+function readLowSize(raw: Buffer): number {
+  return raw.readUInt32LE(0x04);
+}
+
+/** Only a regular file's size has an upper half: for a directory ext2 had something else there. */
+function readFileSize(number: number, raw: Buffer): number {
+  const sizeBytes = readLowSize(raw) + raw.readUInt32LE(0x6c) * 2 ** 32;
   if (sizeBytes > limits.fileBytes)
     throw new Fault(
       'limit.file-bytes',

@@ -172,7 +172,7 @@ function refuseFeatures(features: number, state: number, source: Source): void {
       next: `Make the file system without it: mkfs.ext4 -O ^${name}`,
     });
   }
-  if (features < 0 || features >= 2 ** 31)
+  if (features >= 2 ** 31)
     throw new Fault('ext4.feature', `Cannot read ${source.name}: the ext4 feature 0x80000000 is not supported`);
 }
 

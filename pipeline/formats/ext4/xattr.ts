@@ -1,4 +1,4 @@
-import { Fault, limits } from '../../core/index.ts';
+import { decodeFileName, Fault, limits } from '../../core/index.ts';
 import { carryU32, carryWithout } from './checksum.ts';
 import type { Inode } from './inode.ts';
 import type { Volume } from './volume.ts';
@@ -87,7 +87,7 @@ function parseEntries(inode: Inode, area: Buffer, firstEntry: number, attributes
         'limit.xattrs',
         `Cannot read the attributes of inode ${inode.node.id}: more than ${limits.xattrs}`,
       );
-    const name = prefix + area.toString('utf8', at + entryHeaderBytes, nameEnd);
+    const name = prefix + decodeFileName(area.subarray(at + entryHeaderBytes, nameEnd));
     // The kernel looks behind the inode's fields first: that one counts.
     if (!attributes.has(name)) attributes.set(name, new Uint8Array(area.subarray(valueAt, valueAt + valueBytes)));
     at = Math.ceil(nameEnd / 4) * 4;

@@ -203,6 +203,29 @@ describe('an ext4 file system', () => {
     expect(() => contentAt(tree, '/sparse')).toThrow(expect.objectContaining({ code: 'ext4.extent' }));
   });
 
+  test('with an extent tree of many nodes and no extents is refused at once', () => {
+    const inode = inodeAt(plain, '/sparse');
+    const child = firstPointer(plain, inode);
+    const change = (index: (entry: number) => number) => (i: Buffer) => {
+      // Three levels of 84 entries, all of them the same empty leaf in the end.
+      for (const [level, block] of [child, child + 1024, child + 2048].entries()) {
+        i.writeUInt32LE((84 << 16) | 0xf30a, block);
+        i.writeUInt32LE(((2 - level) << 16) | 84, block + 4);
+        if (level === 2) i.writeUInt16LE(0, block + 2);
+        for (let entry = 0; level < 2 && entry < 84; entry++) {
+          i.writeUInt32LE(index(entry), block + 12 + entry * 12);
+          i.writeUInt32LE(block / 1024 + 1, block + 16 + entry * 12);
+          i.writeUInt32LE(0, block + 20 + entry * 12);
+        }
+      }
+      i.writeUInt16LE(3, inode + 0x28 + 6);
+    };
+    for (const index of [() => 0, (entry: number) => entry])
+      expect(() => contentAt(open(changed(plain, change(index))), '/sparse')).toThrow(
+        expect.objectContaining({ code: 'ext4.extent' }),
+      );
+  });
+
   test('with extents that overlap is refused', () => {
     const child = firstPointer(plain, inodeAt(plain, '/sparse'));
     const leaf = plain.readUInt16LE(child + 6) === 0 ? child : plain.readUInt32LE(child + 12 + 4) * 1024;
