@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Bar, BenchCase, Prepared } from './case.ts';
+import type { Bar, BenchCase, Preparation, Prepared } from './case.ts';
 import { measure, medianSample, type Sample } from './measure.ts';
 
 const { values, positionals } = parseArgs({
@@ -34,12 +34,21 @@ async function loadCases(): Promise<readonly BenchCase[]> {
 async function runCase({ name, rounds, prepare }: BenchCase): Promise<void> {
   const scratch = mkdtempSync(join(tmpdir(), 'nodeproof-bench-'));
   try {
-    const prepared = await prepare(scratch);
+    const prepared = await prepareOrFail(prepare, scratch);
     if ('skipped' in prepared) return reportNotRun(name, 'skipped', prepared.skipped);
     if ('failed' in prepared) return reportNotRun(name, 'failed', prepared.failed);
     report(name, prepared, runInTurn(prepared, Number(values.rounds ?? rounds), scratch));
   } finally {
     rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** A case that cannot even be prepared is a failure of that case, not the end of the run. */
+async function prepareOrFail(prepare: BenchCase['prepare'], scratch: string): Promise<Preparation> {
+  try {
+    return await prepare(scratch);
+  } catch (error) {
+    return { failed: String(error).split('\n').slice(0, 3).join(' ') };
   }
 }
 
