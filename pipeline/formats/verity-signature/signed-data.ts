@@ -68,7 +68,7 @@ export function parseSignedData(bytes: Uint8Array): Signer {
   outer.end();
 
   const version = r.smallInteger('version');
-  const declared = parseSet(r.element(tags.set, 'digestAlgorithms'), 'digestAlgorithms', parseDigest);
+  const declared = r.element(tags.set, 'digestAlgorithms').children.map(parseDigest);
   const encapsulated = r.fields(tags.sequence, 'encapContentInfo');
   checkOid(encapsulated.oid('eContentType'), oids.data, 'eContentType');
   if (!encapsulated.atEnd) throw refused('it carries its content, want a detached signature');
@@ -143,30 +143,23 @@ function parseAttributes(element: DerElement): SignedAttributes {
 }
 
 function parseDigest(element: DerElement): SignatureDigest {
-  const oid = parseAlgorithm(element, 'digest algorithm');
-  const digest = digests[oid];
-  if (digest === undefined) throw unsupported(`digest algorithm ${oid}, want SHA-256, SHA-384 or SHA-512`);
-  return digest;
+  return parseAlgorithm(element, 'digest algorithm', digests, 'SHA-256, SHA-384 or SHA-512');
 }
 
 function parseSignatureAlgorithm(element: DerElement) {
-  const oid = parseAlgorithm(element, 'signature algorithm');
-  const algorithm = signatureAlgorithms[oid];
-  if (algorithm === undefined) throw unsupported(`signature algorithm ${oid}, want RSA (PKCS#1 v1.5) or ECDSA`);
-  return algorithm;
+  return parseAlgorithm(element, 'signature algorithm', signatureAlgorithms, 'RSA (PKCS#1 v1.5) or ECDSA');
 }
 
 /** AlgorithmIdentifier: parameters are absent or NULL for all that are supported. */
-function parseAlgorithm(element: DerElement, field: string): string {
+function parseAlgorithm<T>(element: DerElement, field: string, table: Readonly<Record<string, T>>, wanted: string): T {
   const r = new DerReader(element, `${what}: ${field}`);
   const oid = r.oid('algorithm');
+  const algorithm = Object.hasOwn(table, oid) ? table[oid] : undefined;
+  if (algorithm === undefined)
+    throw new Fault('verity-signature.algorithm', `Cannot read ${what}: ${field} ${oid}, want ${wanted}`);
   r.optional(tags.null);
   r.end();
-  return oid;
-}
-
-function parseSet<T>(element: DerElement, field: string, parse: (element: DerElement, field: string) => T): T[] {
-  return element.children.map((child) => parse(child, field));
+  return algorithm;
 }
 
 function checkOid(actual: string, wanted: string, field: string): void {
@@ -175,8 +168,4 @@ function checkOid(actual: string, wanted: string, field: string): void {
 
 function refused(problem: string): Fault {
   return new Fault('verity-signature.pkcs7', `Cannot read ${what}: ${problem}`);
-}
-
-function unsupported(problem: string): Fault {
-  return new Fault('verity-signature.algorithm', `Cannot read ${what}: ${problem}`);
 }
