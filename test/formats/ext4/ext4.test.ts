@@ -212,7 +212,7 @@ describe('an ext4 file system', () => {
         i.writeUInt32LE((84 << 16) | 0xf30a, block);
         i.writeUInt32LE(((2 - level) << 16) | 84, block + 4);
         if (level === 2) i.writeUInt16LE(0, block + 2);
-        for (let entry = 0; level < 2 && entry < 84; entry++) {
+        for (let entry = 0; entry < (level === 2 ? 0 : 84); entry++) {
           i.writeUInt32LE(index(entry), block + 12 + entry * 12);
           i.writeUInt32LE(block / 1024 + 1, block + 16 + entry * 12);
           i.writeUInt32LE(0, block + 20 + entry * 12);
