@@ -29,9 +29,13 @@ export const objectId = {
 
 export const largestOffset = 0xffff_ffff_ffff_ffffn;
 
-/** A key to search for, in its form on disk. */
-export function encodeKey(objectId: number, type: number, offset: number | bigint): DataView {
-  const view = new DataView(new ArrayBuffer(keyBytes));
+/** A key to search for, in its form on disk; `view` is where to write it. */
+export function encodeKey(
+  objectId: number,
+  type: number,
+  offset: number | bigint,
+  view: DataView = new DataView(new ArrayBuffer(keyBytes)),
+): DataView {
   writeU64(view, 0, objectId);
   view.setUint8(8, type);
   if (typeof offset === 'bigint') view.setBigUint64(9, offset, true);

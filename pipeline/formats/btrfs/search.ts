@@ -19,6 +19,9 @@ type Bounds = { readonly first: DataView; readonly firstAt: number; readonly end
 export class Tree {
   readonly #nodes: NodeReader;
   readonly #root: NodePointer;
+  /** Keys of searches that end before the next one starts. */
+  readonly #from = new DataView(new ArrayBuffer(keyBytes));
+  readonly #upTo = new DataView(new ArrayBuffer(keyBytes));
 
   constructor(nodes: NodeReader, root: NodePointer) {
     this.#nodes = nodes;
@@ -31,13 +34,13 @@ export class Tree {
   }
 
   item(objectId: number, type: number, offset: number): Item | undefined {
-    const key = encodeKey(objectId, type, offset);
+    const key = encodeKey(objectId, type, offset, this.#upTo);
     return this.#lastUpTo(key, key);
   }
 
   /** The last item of one object and type whose offset is at most the given one. */
   lastItem(objectId: number, type: number, offset: number | bigint = largestOffset): Item | undefined {
-    return this.#lastUpTo(encodeKey(objectId, type, 0), encodeKey(objectId, type, offset));
+    return this.#lastUpTo(encodeKey(objectId, type, 0, this.#from), encodeKey(objectId, type, offset, this.#upTo));
   }
 
   /** Levels fall by one at each step, so it takes at most eight. */
