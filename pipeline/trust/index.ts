@@ -26,3 +26,4 @@ export {
   trustPackMediaType,
 } from './trust-pack.ts';
 export { parseTrustedRootCandidate, type TrustedRootCandidate, type TrustedRootDocument } from './trusted-root.ts';
+export { findingCodes as trustFindingCodes } from './finding-codes.ts';

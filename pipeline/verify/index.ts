@@ -1,4 +1,8 @@
-export { type FindingCode, findingCodes } from './finding-codes.ts';
+export {
+  faultCodes as verifyFaultCodes,
+  type FindingCode,
+  findingCodes as verifyFindingCodes,
+} from './finding-codes.ts';
 export { judgePredicateType, judgeSubject } from './judge-statement.ts';
 export { judgeSigner, type SignerContext } from './judge-signer.ts';
 export type { ArtifactBytes } from './signed-content.ts';

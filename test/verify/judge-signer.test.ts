@@ -1,8 +1,11 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Digest } from '../../pipeline/core/index.ts';
-import { type SignerRule, signerRuleSchema } from '../../pipeline/trust/index.ts';
+import { type SignerRule, signerRuleSchema, trustFindingCodes } from '../../pipeline/trust/index.ts';
 import {
-  findingCodes,
+  verifyFaultCodes,
+  verifyFindingCodes,
   judgePredicateType,
   judgeSigner,
   judgeSubject,
@@ -153,9 +156,35 @@ describe('a statement', () => {
   });
 });
 
-test('every finding code has a meaning of one sentence', () => {
-  for (const [code, meaning] of Object.entries(findingCodes)) {
-    expect(code).toMatch(/^[a-z]+\.[a-z-]+$/);
-    expect(meaning).toMatch(/^[a-z][^\n.]+$/);
+test('every code has a meaning of one sentence', () => {
+  for (const [code, meaning] of Object.entries({ ...verifyFindingCodes, ...verifyFaultCodes, ...trustFindingCodes })) {
+    expect(code).toMatch(/^[a-z0-9-]+\.[a-z0-9-]+$/);
+    expect(meaning).toMatch(/^\S[^\n.]*(?:X\.509[^\n.]*)?$/);
   }
+});
+
+test('every code that the sources throw is in a table', () => {
+  const known = Object.keys({ ...verifyFindingCodes, ...verifyFaultCodes, ...trustFindingCodes });
+  const folders = [
+    'verify',
+    'trust',
+    'formats/json',
+    'formats/dsse',
+    'formats/statement',
+    'formats/slsa',
+    'formats/reference',
+    'formats/sigstore-bundle',
+  ];
+  const thrown = folders.flatMap((folder) => {
+    const path = join(import.meta.dirname, '../../pipeline', folder);
+    return readdirSync(path).flatMap((file) =>
+      [
+        ...readFileSync(join(path, file), 'utf8').matchAll(
+          /(?:Fault|refusal|parseWith)\([^;]*?'([a-z0-9-]+\.[a-z0-9-]+)'/g,
+        ),
+      ].map((match) => match[1]),
+    );
+  });
+  expect(thrown.length).toBeGreaterThan(30);
+  expect(thrown.filter((code) => !known.includes(code!))).toEqual([]);
 });
