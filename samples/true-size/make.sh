@@ -143,7 +143,7 @@ CPE_NAME="cpe:2.3:o:flatcar-linux:flatcar_linux:$version:*:*:*:*:*:*:*"
 END
 }
 
-# As the ebuilds leave them: one SLSA statement per package, one list of licences.
+# As the ebuilds leave them: one SLSA statement per package, one list of licenses.
 write_package_records() {
   local number name separator='['
   for number in $(seq 1 150); do

@@ -17,7 +17,7 @@ export function openFileSource(path: string): FileSource {
   const source: FileSource = {
     name: path,
     sizeBytes,
-    location: { path: reopenablePath(path, descriptor), offsetBytes: 0 },
+    location: { path: pathToReopen(path, descriptor), offsetBytes: 0 },
     read(offset, length) {
       checkRange(source, offset, length);
       if (!open) throw new Fault('file.read', `Cannot read ${path}: it was closed`, { where: path });
@@ -43,7 +43,7 @@ export function openFileSource(path: string): FileSource {
  * The path under which a thread opens the very file that is open here, whatever is renamed over it meanwhile: an image
  * must not be judged by one file's metadata and another's hashes.
  */
-function reopenablePath(path: string, descriptor: number): string {
+function pathToReopen(path: string, descriptor: number): string {
   return process.platform === 'linux' ? `/proc/self/fd/${descriptor}` : path;
 }
 

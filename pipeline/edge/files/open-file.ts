@@ -58,15 +58,6 @@ export function attempt<T>(path: string, step: () => T): T {
   }
 }
 
-/** As attempt, for steps that answer later. */
-export async function attemptLater<T>(path: string, step: () => Promise<T>): Promise<T> {
-  try {
-    return await step();
-  } catch (error) {
-    throw toFault(path, error);
-  }
-}
-
 function toFault(path: string, error: unknown): unknown {
   if (!isSystemError(error)) return error;
   const shown = JSON.stringify(path).slice(1, -1);

@@ -26,7 +26,7 @@ export function findVerityDifference(
   if (firstUnequalLevel(tree, stored, layout) === undefined) return undefined;
   return (
     findUntrustedTop(stored, layout, parameters, trustedRootHash) ??
-    findUnvouchedHashBlock(stored, layout, parameters) ??
+    findUnprovenHashBlock(stored, layout, parameters) ??
     findDataBlock(tree, stored, layout, parameters) ??
     findPadding(tree, stored, layout, parameters)
   );
@@ -64,7 +64,7 @@ function findUntrustedTop(
 }
 
 /** Every stored hash block against the digest that its stored parent has for it, from the top down. */
-function findUnvouchedHashBlock(
+function findUnprovenHashBlock(
   stored: Source,
   layout: VerityLayout,
   parameters: VerityParameters,

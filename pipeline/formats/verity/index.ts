@@ -2,11 +2,6 @@ export type { VerityAlgorithm } from './algorithms.ts';
 export type { VerityDifference } from './comparison.ts';
 export { layOutVerityTree, type VerityLayout, type VerityLevel, verityTreeOffset } from './layout.ts';
 export { hashLeavesInline, type LeafHasher, type LeafPlan } from './leaf-hasher.ts';
-export { checkVerityParameters, verityDataBytes, type VerityParameters } from './parameters.ts';
-export {
-  parseVeritySuperblock,
-  readVeritySuperblock,
-  type VeritySuperblock,
-  veritySuperblockBytes,
-} from './superblock.ts';
+export type { VerityParameters } from './parameters.ts';
+export { parseVeritySuperblock, readVeritySuperblock, type VeritySuperblock } from './superblock.ts';
 export { type VerityInput, type VerityReport, verifyVerityTree } from './verification.ts';
