@@ -52,7 +52,7 @@ export function judgeArtifact(digest: Digest, situation: Situation): PolicyJudge
       ...(proves
         ? []
         : [...problems, ...judgeNothingFound(digest, material, about.length), ...judgeUnproven(digest, good.length)]),
-      ...judgeRequired(digest, good, situation),
+      ...(proves ? judgeRequired(digest, good, situation) : []),
     ],
     waivers: activeWaivers(policy, now),
     ignored: proves ? problems : [],
