@@ -109,4 +109,6 @@ export const limits = {
   derElements: 20_000,
   /** Bytes of the JSON in a verity signature partition (systemd-repart: at most 16 KiB with its padding). */
   veritySignatureBytes: 64 * KiB,
+  /** Bytes of an evidence document. */
+  evidenceBytes: 16 * MiB,
 } as const;

@@ -1,4 +1,5 @@
 export { printable, renderError, renderErrorJson } from './error.ts';
+export { renderEvidence } from './evidence.ts';
 export { renderInspection } from './inspection.ts';
 export { renderFacts, renderSize, renderTable } from './page.ts';
 export { renderPolicy } from './policy.ts';

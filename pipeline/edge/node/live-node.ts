@@ -1,0 +1,50 @@
+import { realpathSync, statSync } from 'node:fs';
+import { machine, release } from 'node:os';
+import { decodeUtf8, Fault } from '../../core/index.ts';
+import type { NodeWorld } from '../../evidence/index.ts';
+import { openFileSource, readSmallFile } from '../files/index.ts';
+import { askCommand } from './command.ts';
+import type { NodeOptions } from './node-directory.ts';
+import { describePlace, readNames } from './placed-file.ts';
+import { lookUp } from './system-call.ts';
+
+/** systemd's words (systemd.unit(5), ConditionArchitecture=) for what uname(2) calls the machine. */
+const architectures: Readonly<Record<string, string>> = {
+  x86_64: 'x86-64',
+  aarch64: 'arm64',
+  riscv64: 'riscv64',
+  ppc64le: 'ppc64-le',
+  s390x: 's390x',
+  loongarch64: 'loongarch64',
+};
+
+/** The running system as a node. Nothing in the environment is read, and no command is looked up in PATH. */
+export function openLiveNode({ hashing, now }: NodeOptions): NodeWorld {
+  return {
+    simulated: false,
+    now,
+    architecture: architectures[machine()] ?? null,
+    kernelRelease: release(),
+    readText: readTextFile,
+    listNames: (path) => readNames(path, path),
+    place: (path) => {
+      const stats = lookUp(path, () => statSync(path, { bigint: true }));
+      if (stats === undefined) return undefined;
+      const real = lookUp(path, () => realpathSync.native(path, { encoding: 'buffer' }));
+      return real === undefined ? undefined : describePlace(decodeUtf8(real, `where ${path} leads`), stats);
+    },
+    openSource: openFileSource,
+    ask: askCommand,
+    hashLeaves: hashing.hashLeaves,
+    digestSource: (source, algorithms) => hashing.digestSource(source, algorithms),
+  };
+}
+
+function readTextFile(path: string, maxBytes: number): string | undefined {
+  try {
+    return decodeUtf8(readSmallFile(path, maxBytes), path);
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'file.missing') return undefined;
+    throw error;
+  }
+}
