@@ -109,12 +109,10 @@ function resolveInside(top: string, path: string): Found | undefined {
     stats = found;
     if (found === undefined) break;
   }
-  const resolved = `/${place.join('/')}`;
-  if (resolved === nullDevice && pending.every((name) => name === ''))
-    return { path: resolved, hostPath: '', stats: undefined };
-  return stats === undefined || pending.length > 0
-    ? undefined
-    : { path: resolved, hostPath: hostPathOf(top, place), stats };
+  const wanted = [...place, ...pending.toReversed()].filter((name) => name !== '' && name !== '.');
+  if (`/${wanted.join('/')}` === nullDevice) return { path: nullDevice, hostPath: '', stats: undefined };
+  if (stats === undefined || wanted.length > place.length) return undefined;
+  return { path: `/${place.join('/')}`, hostPath: hostPathOf(top, place), stats };
 }
 
 function hostPathOf(top: string, place: readonly string[]): string {
