@@ -82,7 +82,9 @@ describe.skipIf(missing.length > 0)(`erofs as ${mkfs} writes it (missing: ${miss
     ({ options, title }, ctx) => {
       const image = join(folder, 'image');
       rmSync(image, { force: true });
-      if (!succeeds(mkfs, ['-d0', ...options, image, tree])) ctx.skip(`${mkfs} does not know ${title}`);
+      const made = succeeds(mkfs, ['-d0', ...options, image, tree]);
+      expect(made || options.length > 0, 'a plain image can always be made').toBe(true);
+      if (!made) ctx.skip(`${mkfs} does not know ${title}`);
       if (!succeeds('mount', ['-t', 'erofs', '-o', 'loop,ro', image, mount]))
         ctx.skip(`the kernel does not mount ${title}`);
       try {
@@ -120,7 +122,7 @@ touch -d '1965-05-05 00:00:00 UTC' size-1; touch -d '2100-01-01 UTC' size-2
 for i in 1 2 3 4 5 6 7 8 9; do setfattr -n user.shared -v same many/f$i; setfattr -n trusted.number -v $i many/f$i; done
 setfattr -n user.long.$(printf 'n%.0s' $(seq 1 200)) -v "$(printf 'v%.0s' $(seq 1 500))" numbers
 setfattr -n user.empty deep; setfattr -h -n trusted.link -v yes long-link
-touch '!bang' größe "$(printf 'n%.0s' $(seq 1 255))"
+touch '!bang' größe "$(printf 'n%.0s' $(seq 1 240))"
 `;
 
 function withSource<T>(path: string, use: (source: Source) => T): T {
