@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Fault } from '../../pipeline/core/index.ts';
 import { verifyStatement } from '../../pipeline/verify/index.ts';
-import { type Bent, loadVectors, parseJsonOf } from './vectors.ts';
+import { type Bent, faultOf, loadVectors, parseJsonOf } from './vectors.ts';
 
 const vectors = loadVectors().filter((vector) => vector.signer !== undefined);
 
@@ -98,3 +98,11 @@ function placesOf(value: Bent): [Record<string, unknown>, string][] {
     ...placesOf(holder[key]),
   ]);
 }
+
+test('a field name that would move a terminal’s cursor is told in printable text', () => {
+  const [vector] = vectors;
+  const json: Bent = parseJsonOf(vector!.bundle);
+  json['\u001b[2J\u007f\u202e\n'] = 1;
+  const fault = faultOf(() => verifyStatement(Buffer.from(JSON.stringify(json)), vector!.anchors));
+  expect(fault.message).toMatch(/^Cannot [\u0020-\u007e]+$/);
+});

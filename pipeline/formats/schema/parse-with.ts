@@ -22,10 +22,15 @@ export function parseWith<S extends z.ZodMiniType>(
   const problems = outcome.error.issues.map((issue) => `${fieldPath(issue.path)}: ${problemText(issue)}`);
   const told = problems.slice(0, toldProblems).join('; ');
   const more = problems.length > toldProblems ? `; and ${problems.length - toldProblems} more` : '';
-  throw new Fault(code, `Cannot read ${what}: ${told}${more}`, {
-    where: fieldPath(outcome.error.issues[0]?.path ?? []),
+  throw new Fault(code, `Cannot read ${what}: ${printable(told)}${more}`, {
+    where: printable(fieldPath(outcome.error.issues[0]?.path ?? [])),
     ...(next === undefined ? {} : { next }),
   });
+}
+
+/** Field names come from the input: nothing in them may move a terminal's cursor or turn its text around. */
+function printable(text: string): string {
+  return text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, (unit) => `\\u{${unit.codePointAt(0)?.toString(16)}}`);
 }
 
 function fieldPath(path: readonly PropertyKey[]): string {
