@@ -102,6 +102,8 @@ export const limits = {
   /** Findings of components in one inventory, and files that catalogers read as a whole: each is little, many are not. */
   components: 500_000,
   catalogedFiles: 4_000,
+  /** Pieces of an ext4 file that is read at any offset: 128 MiB each in a fresh file system. */
+  ext4Runs: 4096,
   /** Bytes of one ext4 directory: 200,000 entries with long names. */
   ext4DirectoryBytes: 64 * MiB,
   /** Nesting and number of values in one DER document: a certificate has some hundred, a dozen deep. */

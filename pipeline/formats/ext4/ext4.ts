@@ -1,6 +1,7 @@
 import { decodeFileName, Fault, limits, type Source } from '../../core/index.ts';
 import type { FileTree, NodeKind, TreeEntry, TreeNode } from '../file-tree/index.ts';
 import { runsOf } from './block-map.ts';
+import { openContent } from './content-source.ts';
 import { LinkList } from './directory.ts';
 import { type Inode, readDirectorySize, readInode } from './inode.ts';
 import { Volume } from './volume.ts';
@@ -41,6 +42,7 @@ export function openExt4(source: Source): FileTree {
     root,
     list: (directory) => readDirectory(volume, inodeOf(directory, 'directory')),
     chunks: (file) => readChunks(volume, inodeOf(file, 'file')),
+    source: (file) => openContent(volume, inodeOf(file, 'file')),
     target: (symlink) => readTarget(volume, inodeOf(symlink, 'symlink')),
     xattrs: (node) => readXattrs(volume, readInode(volume, node.id)),
   };

@@ -1,3 +1,5 @@
+import type { Source } from '../../core/index.ts';
+
 /** What one inode is. */
 export type NodeKind = 'file' | 'directory' | 'symlink' | 'character-device' | 'block-device' | 'fifo' | 'socket';
 
@@ -47,6 +49,11 @@ export type FileTree = {
   list(directory: TreeNode): readonly TreeEntry[];
   /** The content of a regular file from its start, in chunks of at most 1 MiB that add up to sizeBytes. Chunks are valid until the next one is asked for. */
   chunks(file: TreeNode): Iterable<Uint8Array>;
+  /**
+   * Random access to a regular file whose content is stored as it is, so that an image inside an image needs no memory.
+   * Absent where the format cannot; undefined where this file's content is compressed, inline or in too many pieces.
+   */
+  source?(file: TreeNode): Source | undefined;
   /** The target of a symbolic link. */
   target(symlink: TreeNode): string;
   /** Extended attributes by full name (`user.extension-release.strict`); empty where the format has none. */

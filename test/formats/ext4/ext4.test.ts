@@ -40,6 +40,24 @@ function readAll(tree: FileTree): void {
 describe.for(Object.entries(images))('%s', ([name, image]) => {
   const tree = open(image);
 
+  test('gives at any offset of a file what it gives from the start', () => {
+    for (const { node, path } of walk(tree)) {
+      const source = node.kind === 'file' && node.sizeBytes < 1 << 20 ? tree.source?.(node) : undefined;
+      if (source === undefined) continue;
+      const whole = contentAt(tree, path);
+      expect(Buffer.from(source.read(0, source.sizeBytes)).equals(whole)).toBe(true);
+      for (const [from, to] of [
+        [1, 2],
+        [500, 3000],
+        [1023, 1025],
+        [whole.byteLength - 1, whole.byteLength],
+      ] as const) {
+        if (from < 0 || to > whole.byteLength || from > to) continue;
+        expect(Buffer.from(source.read(from, to - from)).equals(whole.subarray(from, to))).toBe(true);
+      }
+    }
+  });
+
   test('tells its label, UUID and block size', () => {
     expect(tree.facts).toEqual({
       format: 'ext4',
