@@ -1,4 +1,4 @@
-import { Digest, Fault, limits, memorySource, within } from '../core/index.ts';
+import { Digest, Fault, limits, memorySource, type Source, within } from '../core/index.ts';
 import { type FileTree, readFile, resolvePlaced, type TreeNode, walk } from '../formats/file-tree/index.ts';
 import type { LeafHasher } from '../formats/verity/index.ts';
 import type { NodeImage } from './node-image.ts';
@@ -44,20 +44,29 @@ export async function visitNestedSysexts<T>(
 ): Promise<readonly T[]> {
   const results: T[] = [];
   for (const file of listNested(image)) {
-    const bytes = readFile(file.tree, file.node, limits.nestedImageBytes, file.path);
-    const sysext = await placed(file.path, () => readSysext(memorySource(bytes, file.path), hashLeaves, file.name));
+    const { source, sha256 } = openNested(file);
+    const sysext = await placed(file.path, () => readSysext(source, hashLeaves, file.name));
     results.push(
       await visit({
         name: file.name,
         place: file.place,
         path: file.path,
         sizeBytes: file.node.sizeBytes,
-        sha256: Digest.of('sha256', bytes),
+        sha256,
         sysext,
       }),
     );
   }
   return results;
+}
+
+/** Where the file system stores it as it is, it is read in place; a compressed one is in memory while it is visited. */
+function openNested({ tree, node, path }: NestedFile): { readonly source: Source; readonly sha256: Digest } {
+  const stored = tree.source?.(node);
+  if (stored !== undefined)
+    return { source: { ...stored, name: path }, sha256: Digest.ofChunks('sha256', tree.chunks(node)) };
+  const bytes = readFile(tree, node, limits.nestedImageBytes, path);
+  return { source: memorySource(bytes, path), sha256: Digest.of('sha256', bytes) };
 }
 
 function listNested(image: NodeImage): readonly NestedFile[] {
