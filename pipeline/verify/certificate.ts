@@ -162,11 +162,10 @@ function readDerText(extensions: Extensions, number: number): string | null {
   return readText(text.value, 'certificate.extension', `extension ${oids.fulcio}.${number}`);
 }
 
-/** Texts are compared with a policy and printed: control characters have no business in either. */
+/** Texts are compared with a policy and printed: characters that do not show have no business in either. */
 function readText(bytes: Uint8Array, code: FaultCode, what: string): string {
   const text = decodeText(bytes, code, what);
-  // eslint-disable-next-line no-control-regex -- these are what is looked for
-  if (text === '' || /[\u0000-\u001f\u007f]/.test(text)) throw refusal(code, `${what} is empty or not printable`);
+  if (text === '' || /[\p{C}\p{Zl}\p{Zp}]/u.test(text)) throw refusal(code, `${what} is empty or not printable`);
   return text;
 }
 

@@ -1,6 +1,6 @@
 import { createPublicKey, X509Certificate } from 'node:crypto';
 import { Fault, type Json, limits } from '../core/index.ts';
-import { decodeBase64, parseJsonBytes } from '../formats/json/index.ts';
+import { decodeBase64, parseJsonBytes, quoteText } from '../formats/json/index.ts';
 import type { LogEntry } from '../formats/sigstore-bundle/index.ts';
 
 /** Who made the signature, as it must stand in the log: the certificate, or the key where there is none. */
@@ -35,8 +35,9 @@ function checkProof(entry: LogEntry): void {
   if (proof === undefined) throw refusal('no inclusion proof');
   const end = proof.checkpoint.envelope.indexOf('\n\n');
   const [, size, rootHash] = proof.checkpoint.envelope.slice(0, Math.max(end, 0)).split('\n');
-  if (size !== proof.treeSize) throw refusal(`tree size ${proof.treeSize}, checkpoint ${shown(size)}`);
-  if (rootHash !== proof.rootHash) throw refusal(`root hash ${proof.rootHash}, checkpoint ${shown(rootHash)}`);
+  if (size !== proof.treeSize) throw refusal(`tree size ${proof.treeSize}, checkpoint ${quoteText(size ?? '')}`);
+  if (rootHash !== proof.rootHash)
+    throw refusal(`root hash ${proof.rootHash}, checkpoint ${quoteText(rootHash ?? '')}`);
   const signatures = proof.checkpoint.envelope.slice(end + 2);
   if (!/^(?:\u2014 \S+ [A-Za-z0-9+/]+={0,2}\n)+$/.test(signatures)) throw refusal('malformed checkpoint signatures');
 }
@@ -61,7 +62,7 @@ const signerPaths: Readonly<Record<string, readonly (string | number)[]>> = {
 
 function readLoggedSigner(body: Json, kind: string): LoggedSigner {
   const path = signerPaths[kind];
-  if (path === undefined) throw refusal(`unknown kind ${shown(kind)}, want ${Object.keys(signerPaths).join(', ')}`);
+  if (path === undefined) throw refusal(`unknown kind ${quoteText(kind)}, want ${Object.keys(signerPaths).join(', ')}`);
   const value = path.reduce(stepInto, body);
   if (typeof value === 'string') return decodePemSigner(value);
   const certificate = stepInto(stepInto(value, 'x509Certificate'), 'rawBytes');
@@ -86,10 +87,6 @@ function decodePemSigner(text: string): LoggedSigner {
   } catch (cause) {
     throw refusal('it names no signer', cause);
   }
-}
-
-function shown(text: string | undefined): string {
-  return JSON.stringify((text ?? '').slice(0, 80));
 }
 
 function refusal(problem: string, cause?: unknown): Fault {

@@ -1,5 +1,6 @@
 import { Digest, Fault, type Json } from '../core/index.ts';
 import { inTotoPayloadType } from '../formats/dsse/index.ts';
+import { quoteText } from '../formats/json/index.ts';
 import { isParsedBundle, parseBundle, type SigstoreBundle } from '../formats/sigstore-bundle/index.ts';
 import { parseStatement, type Statement } from '../formats/statement/index.ts';
 import type { Anchors } from '../trust/index.ts';
@@ -62,7 +63,7 @@ export function payloadOf(bundle: SigstoreBundle): Buffer {
   if (payloadType === inTotoPayloadType) return payload;
   throw new Fault(
     'statement.payload-type',
-    `Cannot read a statement: payload type ${JSON.stringify(payloadType.slice(0, 120))}, want ${inTotoPayloadType}`,
+    `Cannot read a statement: payload type ${quoteText(payloadType)}, want ${inTotoPayloadType}`,
     { where: 'dsseEnvelope.payloadType' },
   );
 }

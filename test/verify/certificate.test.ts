@@ -73,6 +73,7 @@ describe('a signing certificate', () => {
       [...usages, names(implicit(6, high)), issuer],
     ],
     ['whose subject has a NUL', 'certificate.identity', [...usages, names(uri('https://a\0.evil')), issuer]],
+    ['whose subject turns the text around', 'certificate.identity', [...usages, names(uri('https://a\u202e')), issuer]],
     ['without issuer', 'certificate.issuer', [...usages, subject]],
     [
       'with two issuers',

@@ -1,3 +1,4 @@
+import { quoteText } from './quote.ts';
 import { decodeUtf8, Fault, type Json, limits } from '../../core/index.ts';
 
 /**
@@ -127,7 +128,7 @@ function isBeforeColon(text: string, at: number): boolean {
 }
 
 function duplicateKeyFault(key: string, at: number, what: string): Fault {
-  const shown = JSON.stringify(key.slice(0, 80));
+  const shown = quoteText(key);
   return new Fault('json.duplicate-key', `Cannot read ${what}: the key ${shown} stands twice in one object`, {
     where: `character ${at}`,
   });

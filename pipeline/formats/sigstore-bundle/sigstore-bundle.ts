@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { Digest, Fault, type Json, limits } from '../../core/index.ts';
 import { type Envelope, envelopeSchema, parseEnvelope } from '../dsse/index.ts';
-import { decodeBase64, parseJsonBytes } from '../json/index.ts';
+import { decodeBase64, parseJsonBytes, quoteText } from '../json/index.ts';
 import { parseWith } from '../schema/index.ts';
 
 /**
@@ -159,14 +159,10 @@ function checkMediaType(document: Json): void {
     mediaType === v01
       ? { next: 'Bundles v0.1 have no inclusion proof: ask the signer for a v0.3 bundle' }
       : { next: `Known media types: ${mediaTypes.join(', ')}` };
-  throw new Fault(
-    'bundle.media-type',
-    `Cannot read bundle: media type ${JSON.stringify(mediaType.slice(0, 120))}, want ${v03[0]}`,
-    {
-      where: 'mediaType',
-      ...next,
-    },
-  );
+  throw new Fault('bundle.media-type', `Cannot read bundle: media type ${quoteText(mediaType)}, want ${v03[0]}`, {
+    where: 'mediaType',
+    ...next,
+  });
 }
 
 function contentOf(bundle: z.output<typeof bundleSchema>): SigstoreBundle['content'] {

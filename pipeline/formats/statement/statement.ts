@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { type Digest, Fault, type Json, limits } from '../../core/index.ts';
-import { parseJsonBytes } from '../json/index.ts';
+import { parseJsonBytes, quoteText } from '../json/index.ts';
 import { parseWith } from '../schema/index.ts';
 import { digestSetSchema, matchesDigest } from './digest-set.ts';
 import { resourceFields } from './resource-descriptor.ts';
@@ -62,11 +62,7 @@ export function subjectsOf(statement: Statement, digest: Digest): readonly Subje
 function checkType(document: Json): void {
   const type = typeof document === 'object' && document !== null && '_type' in document ? document['_type'] : undefined;
   if (typeof type !== 'string' || readableTypes.some((readable) => readable === type)) return;
-  throw new Fault(
-    'statement.type',
-    `Cannot read statement: _type is ${JSON.stringify(type.slice(0, 120))}, want ${statementType}`,
-    {
-      where: '_type',
-    },
-  );
+  throw new Fault('statement.type', `Cannot read statement: _type is ${quoteText(type)}, want ${statementType}`, {
+    where: '_type',
+  });
 }
