@@ -44,7 +44,6 @@ export const findingCodes = {
   'revoked.member': 'a file of this node set was revoked',
   'slsa.builder': 'the provenance names a builder that the policy does not trust',
   'slsa.level': 'the build level is below what the policy wants',
-  'slsa.build-type': 'the provenance is of a build type that is not known',
   'slsa.parameters': 'the provenance has external parameters that are not known',
 } as const satisfies Record<`${string}.${string}`, string>;
 
