@@ -6,7 +6,7 @@
 type Token = { readonly kind: 'literal'; readonly character: string } | { readonly kind: 'segment' | 'anything' };
 
 /** Longest glob and longest text that are compared: the work is at most their product. */
-export const globCharacters = 1024;
+const globCharacters = 1024;
 
 /** True where the text has the shape of a glob: not empty, not too long, no run of three stars. */
 export function isGlob(pattern: string): boolean {

@@ -13,7 +13,6 @@ export { type KeyAlgorithm, parsePublicKey, type PublicKey } from './public-key.
 export {
   type CertificateRule,
   checkSignerReferences,
-  githubActionsIssuer,
   type GithubRule,
   type SignerRule,
   signerRuleSchema,

@@ -2,7 +2,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import { Digest, Fault, limits } from '../core/index.ts';
 import { decodeBase64 } from '../formats/json/index.ts';
 
-export const keyAlgorithms = ['P-256', 'P-384', 'Ed25519', 'RSA'] as const;
+const keyAlgorithms = ['P-256', 'P-384', 'Ed25519', 'RSA'] as const;
 export type KeyAlgorithm = (typeof keyAlgorithms)[number];
 
 export type PublicKey = {

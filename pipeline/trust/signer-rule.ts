@@ -5,7 +5,7 @@ import { issuerUrl, type Trust } from './anchors.ts';
 import { isGlob } from './glob.ts';
 
 /** The issuer of the tokens of GitHub Actions on github.com. */
-export const githubActionsIssuer = 'https://token.actions.githubusercontent.com';
+const githubActionsIssuer = 'https://token.actions.githubusercontent.com';
 
 const text = z.string().check(z.minLength(1), z.maxLength(512));
 const exactText = text.check(z.refine((value) => !value.includes('*'), 'compared as a whole: no * here'));

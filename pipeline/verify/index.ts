@@ -9,7 +9,6 @@ export type { ArtifactBytes } from './signed-content.ts';
 export type { AuthenticatedTime, CertificateSigner, GithubClaims, KeySigner, Signer } from './signer.ts';
 export type { Verified } from './verified.ts';
 export {
-  describeSigner,
   type Expectation,
   type ExpectedArtifact,
   type ExpectedSigner,

@@ -101,7 +101,7 @@ function checkSigner(signer: Signer, expectation: Expectation): void {
 }
 
 /** A signer in one line. */
-export function describeSigner(signer: Signer): string {
+function describeSigner(signer: Signer): string {
   return signer.kind === 'key' ? `key ${signer.name}` : `${signer.subjectAlternativeName} (${signer.issuer})`;
 }
 

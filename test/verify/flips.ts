@@ -75,20 +75,21 @@ export function describeFlips(name: string): void {
       expect(survivors).toEqual([]);
     });
 
-    test.runIf(material.tlogEntries !== undefined)('counts in its checkpoint', { timeout: 120_000 }, () => {
-      const json = parseJsonOf(bundle);
-      const { checkpoint } = json.verificationMaterial.tlogEntries![0]!.inclusionProof;
-      const survivors = acceptedFlips(Buffer.from(checkpoint.envelope), (changed) => {
-        checkpoint.envelope = changed.toString();
-        verify(json);
+    const hasEntry = material.tlogEntries !== undefined;
+    if (hasEntry)
+      test('counts in its checkpoint', { timeout: 120_000 }, () => {
+        const json = parseJsonOf(bundle);
+        const { checkpoint } = json.verificationMaterial.tlogEntries![0]!.inclusionProof;
+        const survivors = acceptedFlips(Buffer.from(checkpoint.envelope), (changed) => {
+          checkpoint.envelope = changed.toString();
+          verify(json);
+        });
+        expect(survivors).toEqual([]);
       });
-      expect(survivors).toEqual([]);
-    });
 
-    test.runIf(material.timestampVerificationData?.rfc3161Timestamps !== undefined)(
-      'counts in what its timestamp authority signed',
-      { timeout: 120_000 },
-      () => {
+    const hasTimestamp = material.timestampVerificationData?.rfc3161Timestamps !== undefined;
+    if (hasTimestamp)
+      test('counts in what its timestamp authority signed', { timeout: 120_000 }, () => {
         const json = parseJsonOf(bundle);
         const timestamp = json.verificationMaterial.timestampVerificationData!.rfc3161Timestamps![0]!;
         const der = Buffer.from(timestamp.signedTimestamp, 'base64');
@@ -102,8 +103,7 @@ export function describeFlips(name: string): void {
           (at) => !signed.some(({ start, end }) => at >= start && at < end),
         );
         expect(survivors).toEqual([]);
-      },
-    );
+      });
 
     test('changes nothing that is verified, where it is not signed', { timeout: 120_000 }, () => {
       const { bundleSha256: _, ...want } = verifyStatement(bundle, anchors);

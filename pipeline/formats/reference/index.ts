@@ -1,1 +1,1 @@
-export { parseReference, type Reference, referenceSchema, referenceType } from './reference.ts';
+export { parseReference, type Reference, referenceType } from './reference.ts';

@@ -7,7 +7,7 @@ export const referenceType = 'https://in-toto.io/attestation/reference/v0.1';
 
 const text = z.string().check(z.minLength(1), z.maxLength(4096));
 
-export const referenceSchema = z.looseObject({
+const referenceSchema = z.looseObject({
   attester: z.looseObject({ id: text }),
   references: z
     .array(

@@ -1,13 +1,3 @@
-export { parseProvenance, type Provenance, provenanceSchema, provenanceType, sourceCommits } from './provenance.ts';
-export {
-  parseVerificationResult,
-  type VerificationResult,
-  verificationResultSchema,
-  verificationResultType,
-} from './verification-result.ts';
-export {
-  parseVerificationSummary,
-  type VerificationSummary,
-  verificationSummarySchema,
-  verificationSummaryType,
-} from './verification-summary.ts';
+export { parseProvenance, type Provenance, provenanceType, sourceCommits } from './provenance.ts';
+export { parseVerificationResult, type VerificationResult, verificationResultType } from './verification-result.ts';
+export { parseVerificationSummary, type VerificationSummary, verificationSummaryType } from './verification-summary.ts';

@@ -16,7 +16,7 @@ const parameters = z.record(z.string(), z.unknown());
  * Unknown fields are extension fields (§ Extension fields) and ignored, as the parsing rules demand. `externalParameters`
  * are kept whole: "verifiers SHOULD reject unrecognized fields" in them, which the policy does.
  */
-export const provenanceSchema = z.looseObject({
+const provenanceSchema = z.looseObject({
   buildDefinition: z.looseObject({
     buildType: uri,
     externalParameters: parameters,

@@ -7,7 +7,7 @@ export const verificationResultType = 'https://in-toto.io/attestation/svr/v0.2';
 
 const text = z.string().check(z.minLength(1), z.maxLength(4096));
 
-export const verificationResultSchema = z.looseObject({
+const verificationResultSchema = z.looseObject({
   verifier: z.looseObject({
     id: text,
     policies: z.array(z.looseObject({ uri: z.optional(text), digest: z.optional(digestSetSchema) })),

@@ -20,7 +20,7 @@ const slsaResult = text.check(
   ),
 );
 
-export const verificationSummarySchema = z
+const verificationSummarySchema = z
   .looseObject({
     verifier: z.looseObject({ id: uri, version: z.optional(z.record(z.string(), text)) }),
     timeVerified: z.optional(utcTime),

@@ -1,3 +1,3 @@
-export { bindingDigests, type DigestSet, digestSetSchema, matchesDigest } from './digest-set.ts';
+export { bindingDigests, type DigestSet, digestSetSchema } from './digest-set.ts';
 export { type ResourceDescriptor, resourceDescriptorSchema } from './resource-descriptor.ts';
 export { parseStatement, type Statement, statementType, type Subject, subjectsOf } from './statement.ts';

@@ -5,6 +5,8 @@ import {
   parseVerificationResult,
   parseVerificationSummary,
   sourceCommits,
+  verificationResultType,
+  verificationSummaryType,
 } from '../../../pipeline/formats/slsa/index.ts';
 import { type Bent, faultOf } from '../../verify/vectors.ts';
 
@@ -136,4 +138,9 @@ test('a reference is read, and refused where it does not say which document it m
   ]) {
     expect(faultOf(() => parseReference(changed(reference, change))).code).toBe('reference.field');
   }
+});
+
+test('predicate types are the specifications’', () => {
+  expect(verificationSummaryType).toBe('https://slsa.dev/verification_summary/v1');
+  expect(verificationResultType).toBe('https://in-toto.io/attestation/svr/v0.2');
 });
