@@ -1,4 +1,4 @@
-import { closeSync, readSync } from 'node:fs';
+import { closeSync, existsSync, readSync } from 'node:fs';
 import { checkRange, Fault, type Source, type SourceLocation } from '../../core/index.ts';
 import { attempt, openForReading, readUpTo } from './open-file.ts';
 
@@ -44,7 +44,8 @@ export function openFileSource(path: string): FileSource {
  * must not be judged by one file's metadata and another's hashes.
  */
 function pathToReopen(path: string, descriptor: number): string {
-  return process.platform === 'linux' ? `/proc/self/fd/${descriptor}` : path;
+  const link = `/proc/self/fd/${descriptor}`;
+  return process.platform === 'linux' && existsSync(link) ? link : path;
 }
 
 /**

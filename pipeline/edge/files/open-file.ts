@@ -90,6 +90,11 @@ function toFault(path: string, error: unknown): unknown {
   }
 }
 
-function isSystemError(error: unknown): error is NodeJS.ErrnoException & { code: string } {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && !(error instanceof Fault);
+/**
+ * An error of the operating system (ENOENT), or Node's word for a NUL in a path. Node's other codes (ERR_…) are mistakes of
+ * ours and stay what they are.
+ */
+export function isSystemError(error: unknown): error is Error & { readonly code: string } {
+  if (!(error instanceof Error) || error instanceof Fault || !('code' in error)) return false;
+  return typeof error.code === 'string' && /^(?:E[A-Z0-9]+|ERR_INVALID_ARG_VALUE)$/.test(error.code);
 }

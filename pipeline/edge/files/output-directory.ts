@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Fault } from '../../core/index.ts';
-import { attempt } from './open-file.ts';
+import { isSystemError } from './open-file.ts';
 
 /**
  * Makes a directory with everything in it, or nothing at all: `write` fills a private directory beside the target, which
@@ -21,20 +21,32 @@ import { attempt } from './open-file.ts';
  * there is refused before `write` runs, and again by the rename itself should it appear meanwhile. A symbolic link is
  * never followed to a target.
  * @param write fills the directory whose path it is given; its faults pass through and leave nothing behind
- * Faults: usage.output, file.missing, file.permission, file.read, and those of `write`.
+ * Faults: usage.output, file.missing, file.write (also for errors of the operating system in `write`), those of `write`.
  */
 export async function writeDirectoryAtomically(
   outDir: string,
   write: (directory: string) => void | Promise<void>,
 ): Promise<void> {
-  const target = resolve(outDir);
-  refuseOccupied(outDir, target);
-  const building = makeBuildingDirectory(outDir, target);
+  try {
+    const target = resolve(outDir);
+    refuseOccupied(outDir, target);
+    await build(outDir, makeBuildingDirectory(outDir, target), target, write);
+  } catch (error) {
+    throw isSystemError(error) ? notWritten(outDir, error) : error;
+  }
+}
+
+async function build(
+  outDir: string,
+  building: string,
+  target: string,
+  write: (directory: string) => void | Promise<void>,
+): Promise<void> {
   const release = removeOnSignal(building);
   try {
     await write(building);
     flushTree(building);
-    attempt(building, () => chmodSync(building, 0o755));
+    chmodSync(building, 0o755);
     moveIntoPlace(outDir, building, target);
   } catch (error) {
     rmSync(building, { recursive: true, force: true });
@@ -44,11 +56,19 @@ export async function writeDirectoryAtomically(
   }
 }
 
+function notWritten(outDir: string, error: Error & { readonly code: string }): Fault {
+  return new Fault('file.write', `Cannot write directory ${outDir}: ${error.code}`, {
+    where: outDir,
+    next: 'Name a directory on a file system where you may write and that has room',
+    cause: error,
+  });
+}
+
 function refuseOccupied(outDir: string, target: string): void {
-  const stats = attempt(target, () => lstatSync(target, { throwIfNoEntry: false }));
+  const stats = lstatSync(target, { throwIfNoEntry: false });
   if (stats === undefined) return;
   if (!stats.isDirectory()) throw occupied(outDir, `it is ${kindOf(stats)}, want a new or an empty directory`);
-  const [first] = attempt(target, () => readdirSync(target));
+  const [first] = readdirSync(target);
   if (first !== undefined)
     throw occupied(outDir, `it already holds ${JSON.stringify(first)}, want a new or an empty directory`);
 }
@@ -67,18 +87,18 @@ function kindOf(stats: Stats): string {
 /** Beside the target, so that the rename stays within one file system; mkdtemp gives a new name and mode 0700. */
 function makeBuildingDirectory(outDir: string, target: string): string {
   const parent = dirname(target);
-  const stats = attempt(parent, () => lstatSync(`${parent}/.`, { throwIfNoEntry: false }));
+  const stats = lstatSync(`${parent}/.`, { throwIfNoEntry: false });
   if (stats === undefined)
     throw new Fault('file.missing', `Cannot write directory ${outDir}: ${parent} does not exist`, {
       where: outDir,
       next: `Make it first: mkdir -p ${parent}`,
     });
-  return attempt(parent, () => mkdtempSync(join(parent, `.${basename(target)}.partial-`)));
+  return mkdtempSync(join(parent, `.${basename(target)}.partial-`));
 }
 
 /** The content reaches the disk before the name does: a crash leaves the whole directory or none. */
 function flushTree(directory: string): void {
-  for (const entry of attempt(directory, () => readdirSync(directory, { withFileTypes: true }))) {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
     const path = join(directory, entry.name);
     if (entry.isDirectory()) flushTree(path);
     else if (entry.isFile()) flush(path);
@@ -87,26 +107,21 @@ function flushTree(directory: string): void {
 }
 
 function flush(path: string): void {
-  attempt(path, () => {
-    const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-    try {
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-  });
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 function moveIntoPlace(outDir: string, building: string, target: string): void {
   try {
     renameSync(building, target);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    if (['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(code))
+    if (isSystemError(error) && ['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(error.code))
       throw occupied(outDir, 'something else was put there meanwhile, want a new or an empty directory');
-    throw attempt(outDir, () => {
-      throw error;
-    });
+    throw error;
   }
   flush(dirname(target));
 }

@@ -59,6 +59,17 @@ describe('an output directory', () => {
     expect(readdirSync(parent)).toEqual([]);
   });
 
+  it('says so, as a fault, when the operating system refuses a write', async () => {
+    const parent = makeParent('refusing');
+    const refused = writeDirectoryAtomically(join(parent, 'out'), (directory) => {
+      writeFileSync(join(directory, 'no-such-folder', 'file'), '');
+    });
+    await expect(refused).rejects.toMatchObject({ code: 'file.write', message: expect.stringContaining('ENOENT') });
+    expect(readdirSync(parent)).toEqual([]);
+    await expect(writeDirectoryAtomically('/proc/out', writeTwoFiles)).rejects.toEqual(refusal('file.write'));
+    await expect(writeDirectoryAtomically('a\0b', writeTwoFiles)).rejects.toBeInstanceOf(Fault);
+  });
+
   it('leaves nothing behind when it is interrupted', async () => {
     const parent = makeParent('interrupted');
     const door = new URL('../../../pipeline/edge/files/index.ts', import.meta.url).href;
