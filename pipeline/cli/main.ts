@@ -1,11 +1,26 @@
 #!/usr/bin/env node
-import { runNodeproof } from './program.ts';
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+
+if (major > 24 || (major === 24 && minor >= 15)) await run();
+else refuseNode();
 
 /** The only place that reads the process. Everything below gets what it needs as a value. */
-process.exitCode = await runNodeproof(process.argv.slice(2), {
-  directory: process.cwd(),
-  environment: process.env,
-  now: () => new Date(),
-  stdout: { write: (text) => void process.stdout.write(text), isTerminal: process.stdout.isTTY },
-  stderr: { write: (text) => void process.stderr.write(text), isTerminal: process.stderr.isTTY },
-});
+async function run(): Promise<void> {
+  // Loaded only now: an older Node would fail in it with a stack trace instead of a reason.
+  const { runNodeproof } = await import('./program.ts');
+  process.exitCode = await runNodeproof(process.argv.slice(2), {
+    directory: process.cwd(),
+    environment: process.env,
+    now: () => new Date(),
+    stdout: { write: (text) => void process.stdout.write(text), isTerminal: process.stdout.isTTY },
+    stderr: { write: (text) => void process.stderr.write(text), isTerminal: process.stderr.isTTY },
+  });
+}
+
+function refuseNode(): void {
+  const message = `Cannot run on Node ${process.versions.node}: want 24.15 or newer`;
+  const error = { code: 'usage.node', message, where: null, next: 'In a checkout: npm run -s nodeproof -- ARGS' };
+  if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error }, null, 2)}\n`);
+  else process.stderr.write(`nodeproof: ${message} [${error.code}]\n  next:  ${error.next}\n`);
+  process.exitCode = 2;
+}

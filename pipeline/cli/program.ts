@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { type Exit, exit, exitOf, Fault } from '../core/index.ts';
 import { renderError, renderErrorJson } from '../report/index.ts';
 import type { CommandSpec, OptionSpec } from './command.ts';
+import { exitMeanings } from './exit-codes.ts';
 import { commandRows, groupSummaries } from './table.ts';
 import type { World } from './world.ts';
 import { version } from './version.ts';
@@ -148,10 +149,7 @@ function completeOptions(spec: CommandSpec, given: Record<string, unknown>): Rec
 
 const exitCodesText = `
 Exit codes:
-  0   admitted, or done
-  1   the policy is not met (no attestation for it found counts here)
-  2   usage or configuration, a malformed policy too
-  3   evidence or a signature is not authentic, bytes are malformed, or facts contradict each other
-  4   could not judge: network, or an input missing on our side
-  70  a bug in nodeproof
+${Object.entries(exitMeanings)
+  .map(([code, meaning]) => `  ${code.padEnd(3)} ${meaning}`)
+  .join('\n')}
 `;
