@@ -70,6 +70,8 @@ export async function readImageArtifacts(
       next: 'Give extensions with --sysext',
     });
   const whole = hashing.digestSource(source, [...new Set<DigestAlgorithm>(['sha256', ...algorithms])]);
+  // Where the image is refused before its digests are there, nobody waits for them any more.
+  whole.catch(() => undefined);
   const opened = await readNodeImage(source, hashing.hashLeaves);
   checkUsrHashes(opened, fileName);
   const found = await visitNestedSysexts(opened, hashing.hashLeaves, (nested) =>
