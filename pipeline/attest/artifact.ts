@@ -1,9 +1,12 @@
-import { type Digest, type DigestAlgorithm, Fault, type Source, sliceSource, within } from '../core/index.ts';
+import { type Digest, type DigestAlgorithm, Fault, type Source, sliceSource, withinAsync } from '../core/index.ts';
 import type { ExtensionReleaseFile } from '../formats/extension-release/index.ts';
 import type { OsRelease } from '../formats/os-release/index.ts';
 import {
-  compareUsrHashes,
+  type Contradiction,
+  findNestedFiles,
   isNodeImage,
+  judgeNodeImage,
+  judgeSysext,
   type NestedSysext,
   type NodeImage,
   readNodeImage,
@@ -52,58 +55,69 @@ export type SysextArtifact = Artifact & {
   readonly path: string | null;
 };
 
+type ImageOptions = {
+  /** Names of built-in extensions that nodes of the set mask; each must be there. */
+  readonly without: readonly string[];
+  readonly algorithms: readonly DigestAlgorithm[];
+};
+
+export type ImageArtifacts = { readonly image: ImageArtifact; readonly builtIn: readonly SysextArtifact[] };
+
 /**
  * Reads the node image and the extensions that are merged from inside it.
- * Faults: attest.usr-hash where the image contradicts itself, attest.kind, and those of the formats.
- *
- * @param without names of built-in extensions that the set leaves out; each must be there
+ * Faults: image.* where the image contradicts itself, attest.kind, attest.directory-extension, usage.without, and those of
+ * the formats.
  */
 export async function readImageArtifacts(
   source: Source,
   fileName: string,
   hashing: Hashing,
-  { without, algorithms }: { readonly without: readonly string[]; readonly algorithms: readonly DigestAlgorithm[] },
-): Promise<{ readonly image: ImageArtifact; readonly builtIn: readonly SysextArtifact[] }> {
-  if (!isNodeImage(source))
-    throw new Fault('attest.kind', `Cannot attest ${fileName} as the node image: it is not one`, {
-      where: fileName,
-      next: 'Give extensions with --sysext',
-    });
-  const whole = hashing.digestSource(source, [...new Set<DigestAlgorithm>(['sha256', ...algorithms])]);
-  // Where the image is refused before its digests are there, nobody waits for them any more.
-  whole.catch(() => undefined);
-  const opened = await readNodeImage(source, hashing.hashLeaves);
-  checkUsrHashes(opened, fileName);
-  const found = await visitNestedSysexts(opened, hashing.hashLeaves, (nested) =>
-    isMerged(nested) && !without.includes(nested.name) ? readNested(nested) : nested.name,
-  );
-  const names = found.map((one) => (typeof one === 'string' ? one : one.name));
+  { without, algorithms }: ImageOptions,
+): Promise<ImageArtifacts> {
+  return withinAsync(fileName, async () => {
+    if (!isNodeImage(source))
+      throw new Fault('attest.kind', `Cannot use ${fileName} as the node image: it is none`, {
+        next: 'Give extensions with --sysext',
+      });
+    const [digests, opened] = await Promise.all([
+      hashing.digestSource(source, withSha256(algorithms)),
+      readNodeImage(source, hashing.hashLeaves),
+    ]);
+    refuseContradiction(fileName, judgeNodeImage(opened));
+    const builtIn = await visitNestedSysexts(chooseBuiltIn(opened, without), hashing.hashLeaves, readNested);
+    const updatePayload = await readUpdatePayload(opened, hashing);
+    return { image: describeImage(opened, fileName, source.sizeBytes, digests, updatePayload), builtIn };
+  });
+}
+
+/** The extensions that a node of the set merges from inside the image. One in a directory has no digest to attest. */
+function chooseBuiltIn(image: NodeImage, without: readonly string[]) {
+  const { files, directories } = findNestedFiles(image);
+  const merged = files.filter(({ state }) => state === 'merged');
+  const names = merged.map(({ name }) => name);
   for (const name of without.filter((candidate) => !names.includes(candidate))) {
     throw new Fault(
       'usage.without',
-      `Cannot leave out ${name}: the image has no such extension, it has ${names.length === 0 ? 'none' : names.join(', ')}`,
+      `Cannot leave out ${JSON.stringify(name)}: the image merges no such extension, it merges ${names.length === 0 ? 'none' : names.join(', ')}`,
     );
   }
-  const digests = await whole;
-  return {
-    image: describeImage(opened, fileName, source.sizeBytes, digests, await readUpdatePayload(opened, hashing)),
-    builtIn: found.filter((one) => typeof one !== 'string'),
-  };
+  const [directory] = directories;
+  if (directory !== undefined)
+    throw new Fault(
+      'attest.directory-extension',
+      `Cannot attest the image: nodes merge the directory ${directory}, which has no digest`,
+      { where: directory, next: 'Make it an image file: mksquashfs DIRECTORY NAME.raw' },
+    );
+  return merged.filter(({ name }) => !without.includes(name));
 }
 
-/** Extensions of an OEM are linked at boot, on its machines only: they are members where they are given with --sysext. */
-function isMerged(nested: NestedSysext): boolean {
-  return nested.place !== 'oem';
+function refuseContradiction(fileName: string, [first]: readonly Contradiction[]): void {
+  if (first === undefined) return;
+  throw new Fault(first.code, `Cannot use ${fileName}: it contradicts itself. ${first.message}`, { next: first.next });
 }
 
-function checkUsrHashes(image: NodeImage, fileName: string): void {
-  const { agree, computed, kernel, storedTree } = compareUsrHashes(image);
-  if (agree !== false) return;
-  throw new Fault(
-    'attest.usr-hash',
-    `Cannot attest ${fileName}: its usr hash is ${computed ?? 'absent'}, its kernel says ${kernel ?? 'nothing'}, its stored hash tree ${storedTree === 'matches' ? 'matches' : 'differs'}`,
-    { where: fileName, next: 'Look at it with nodeproof inspect; take the image from where it was built' },
-  );
+function withSha256(algorithms: readonly DigestAlgorithm[]): readonly DigestAlgorithm[] {
+  return [...new Set<DigestAlgorithm>(['sha256', ...algorithms])];
 }
 
 async function readUpdatePayload(image: NodeImage, hashing: Hashing): Promise<ImageArtifact['updatePayload']> {
@@ -122,17 +136,6 @@ function describeImage(
   updatePayload: ImageArtifact['updatePayload'],
 ): ImageArtifact {
   const { os, architecture, tree, verity } = image.usr;
-  const { kernel } = image;
-  const known =
-    kernel === null || kernel.header.version === null
-      ? []
-      : [
-          buildKernel(
-            kernel.header.version,
-            { path: `/boot${kernel.path}`, technique: 'binary-analysis' },
-            kernel.sha256,
-          ),
-        ];
   const usrHash = verity?.report.rootHash;
   return {
     kind: 'node-image',
@@ -143,16 +146,8 @@ function describeImage(
     architecture,
     updatePayload,
     usrVerity: verity === null ? null : usrVerityFacts(verity),
-    kernel:
-      kernel === null
-        ? null
-        : {
-            path: kernel.path,
-            sha256: kernel.sha256,
-            version: kernel.header.version,
-            embeddedUsrHash: kernel.header.embeddedUsrHash,
-          },
-    inventory: collectInventory(tree, { mount: '', known }),
+    kernel: kernelFacts(image),
+    inventory: collectInventory(tree, { mount: '', known: kernelComponents(image) }),
     sbom: {
       kind: 'node-image',
       name: os.id,
@@ -164,6 +159,19 @@ function describeImage(
       properties: new Map(usrHash === undefined ? [] : [['nodeproof:usr-hash', usrHash]]),
     },
   };
+}
+
+function kernelFacts({ kernel }: NodeImage): ImageArtifact['kernel'] {
+  if (kernel === null) return null;
+  const { version, embeddedUsrHash } = kernel.header;
+  return { path: kernel.path, sha256: kernel.sha256, version, embeddedUsrHash };
+}
+
+/** The kernel as a component, found outside of /usr. */
+function kernelComponents({ kernel }: NodeImage) {
+  if (kernel === null || kernel.header.version === null) return [];
+  const evidence = { path: `/boot${kernel.path}`, technique: 'binary-analysis' } as const;
+  return [buildKernel(kernel.header.version, evidence, kernel.sha256)];
 }
 
 function usrVerityFacts({ superblock, report }: NonNullable<NodeImage['usr']['verity']>): UsrVerity {
@@ -187,24 +195,26 @@ export async function readSysextArtifact(
   hashing: Hashing,
   algorithms: readonly DigestAlgorithm[],
 ): Promise<SysextArtifact> {
-  const digests = await hashing.digestSource(source, [...new Set<DigestAlgorithm>(['sha256', ...algorithms])]);
-  const sysext = await readSysext(source, hashing.hashLeaves, name ?? undefined);
-  return within(fileName, () =>
-    describeSysext(sysext, {
+  return withinAsync(fileName, async () => {
+    const [digests, sysext] = await Promise.all([
+      hashing.digestSource(source, withSha256(algorithms)),
+      readSysext(source, hashing.hashLeaves, name ?? undefined),
+    ]);
+    return describeSysext(sysext, {
       name: name ?? sysext.release.name,
       fileName,
       sizeBytes: source.sizeBytes,
       digests: nonEmpty(digests),
       path: null,
-    }),
-  );
+    });
+  });
 }
 
 type Placed = Pick<SysextArtifact, 'name' | 'fileName' | 'sizeBytes' | 'digests' | 'path'>;
 
 function describeSysext(sysext: Sysext, placed: Placed): SysextArtifact {
   const { verity, signature, release, tree, extensionClass } = sysext;
-  checkRootHashes(sysext, placed.fileName);
+  refuseContradiction(placed.fileName, judgeSysext(sysext));
   const rootHash = verity?.report.rootHash ?? null;
   return {
     kind: 'sysext',
@@ -226,24 +236,6 @@ function describeSysext(sysext: Sysext, placed: Placed): SysextArtifact {
       ]),
     },
   };
-}
-
-function checkRootHashes({ verity, signature }: Sysext, fileName: string): void {
-  if (verity === null) return;
-  const { rootHash, storedTree } = verity.report;
-  if (storedTree !== 'matches' && storedTree !== 'none') {
-    throw new Fault('attest.root-hash', `Cannot attest ${fileName}: its stored hash tree differs from its data`, {
-      where: fileName,
-      next: 'Look at it with nodeproof inspect; build it again',
-    });
-  }
-  if (signature !== null && signature.rootHash !== rootHash) {
-    throw new Fault(
-      'attest.root-hash',
-      `Cannot attest ${fileName}: its root hash is ${rootHash}, its signature partition is over ${signature.rootHash}`,
-      { where: fileName, next: 'Build it again' },
-    );
-  }
 }
 
 function nonEmpty(digests: readonly Digest[]): readonly [Digest, ...Digest[]] {

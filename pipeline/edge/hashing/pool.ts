@@ -35,13 +35,11 @@ export function openHashingPool(threads: number = availableParallelism()): Hashi
         Array.from({ length: usefulThreads(threads, plan) }, () => task),
       );
     },
-    async digestSource(source, algorithms) {
-      const { location, sizeBytes } = source;
-      if (location === undefined || sizeBytes < inlineBytes)
-        return algorithms.map((algorithm) => Digest.ofChunks(algorithm, chunksOf(source)));
-      const tasks = algorithms.map((algorithm): Task => ({ kind: 'digest', ...location, sizeBytes, algorithm }));
-      const digests = await runAll(crew, source, tasks);
-      return algorithms.map((algorithm, index) => Digest.fromHex(algorithm, digests[index] ?? ''));
+    digestSource(source, algorithms) {
+      const digests = digestSource(crew, source, algorithms);
+      // Where an image is refused while it is still hashed, nobody waits for its digests any more: that is no bug.
+      digests.catch(() => undefined);
+      return digests;
     },
     async digestFile(path, algorithms) {
       using source = openFileSource(path);
@@ -50,6 +48,19 @@ export function openHashingPool(threads: number = availableParallelism()): Hashi
     [Symbol.asyncDispose]: () => crew.dismiss(),
   };
   return pool;
+}
+
+async function digestSource(
+  crew: Crew,
+  source: Source,
+  algorithms: readonly DigestAlgorithm[],
+): Promise<readonly Digest[]> {
+  const { location, sizeBytes } = source;
+  if (location === undefined || sizeBytes < inlineBytes)
+    return algorithms.map((algorithm) => Digest.ofChunks(algorithm, chunksOf(source)));
+  const tasks = algorithms.map((algorithm): Task => ({ kind: 'digest', ...location, sizeBytes, algorithm }));
+  const digests = await runAll(crew, source, tasks);
+  return algorithms.map((algorithm, index) => Digest.fromHex(algorithm, digests[index] ?? ''));
 }
 
 function usefulThreads(threads: number, { blocks, hashesPerBlock }: LeafPlan): number {
