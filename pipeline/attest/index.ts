@@ -4,6 +4,7 @@ export {
   inspectFile,
   type Inspection,
   type InspectionOptions,
+  isConsistent,
   type NestedInspection,
   type NodeImageInspection,
   type SuperblockFacts,

@@ -1,12 +1,16 @@
-import { type Digest, type DigestAlgorithm, Fault, type Source } from '../core/index.ts';
+import { type Digest, type DigestAlgorithm, Fault, type Source, withinAsync } from '../core/index.ts';
 import type { FileSystemFacts } from '../formats/file-tree/index.ts';
 import type { Gpt } from '../formats/gpt/index.ts';
 import type { LeafHasher } from '../formats/verity/index.ts';
 import { type VeritySignature, verifyVeritySignature } from '../formats/verity-signature/index.ts';
 import {
   compareUsrHashes,
+  findNestedFiles,
   isNodeImage,
-  type NestedPlace,
+  judgeNodeImage,
+  judgeSysext,
+  type NestedState,
+  type NestedSysext,
   type NodeImage,
   readNodeImage,
   readSysext,
@@ -38,8 +42,10 @@ type FileFacts = {
   readonly sha256: string | null;
   readonly sha512: string | null;
   readonly partitions: readonly PartitionFacts[] | null;
-  /** What is wrong with the partition table and can be read all the same. */
+  /** What is odd and does not keep the file from being read. */
   readonly problems: readonly string[];
+  /** Facts in the file that cannot both be true. None, in a file to build on. */
+  readonly contradictions: readonly string[];
   readonly filesystem: FileSystemFacts;
   /** Packages by their purl type, from the bytes. */
   readonly packages: readonly PackageCount[];
@@ -114,20 +120,32 @@ export type SignatureFacts = {
 
 export type NestedInspection = {
   readonly name: string;
-  readonly place: NestedPlace;
+  /** What becomes of it when a node boots the image. */
+  readonly state: NestedState;
   readonly path: string;
   readonly sizeBytes: number;
   readonly sha256: string;
   readonly format: string;
   readonly rootHash: string | null;
   readonly extensionRelease: ExtensionReleaseFacts;
+  readonly contradictions: readonly string[];
 };
 
 export type Inspection = NodeImageInspection | SysextInspection;
 
 /** Reads everything that the bytes of one file tell. Faults: those of the formats, each with its place. */
 export async function inspectFile(source: Source, hashing: Hashing, options: InspectionOptions): Promise<Inspection> {
-  return isNodeImage(source) ? inspectNodeImage(source, hashing, options) : inspectSysext(source, hashing, options);
+  return withinAsync(source.name, async () =>
+    isNodeImage(source) ? inspectNodeImage(source, hashing, options) : inspectSysext(source, hashing, options),
+  );
+}
+
+/** Whether nothing in a file speaks against it; a signature counts where a certificate was given to check it with. */
+export function isConsistent(inspection: Inspection): boolean {
+  return (
+    inspection.contradictions.length === 0 &&
+    (inspection.kind === 'node-image' || inspection.signature?.verified !== false)
+  );
 }
 
 async function inspectNodeImage(
@@ -135,67 +153,75 @@ async function inspectNodeImage(
   hashing: Hashing,
   options: InspectionOptions,
 ): Promise<NodeImageInspection> {
-  const digests = hashing.digestSource(source, options.digests);
-  const image = await readNodeImage(source, hashing.hashLeaves);
+  const [digests, image] = await Promise.all([
+    hashing.digestSource(source, options.digests),
+    readNodeImage(source, hashing.hashLeaves),
+  ]);
   const { os, architecture, tree } = image.usr;
-  const sysexts = await visitNestedSysexts(
-    image,
-    hashing.hashLeaves,
-    ({ name, place, path, sizeBytes, sha256, sysext }) => ({
-      name,
-      place,
-      path,
-      sizeBytes,
-      sha256: sha256.hex,
-      format: formatOf(sysext),
-      rootHash: sysext.verity?.report.rootHash ?? null,
-      extensionRelease: releaseFacts(sysext),
-    }),
-  );
+  const { files, directories } = findNestedFiles(image);
+  const sysexts = await visitNestedSysexts(files, hashing.hashLeaves, describeNested);
+  const inventory = collectInventory(tree, { mount: '' });
   return {
     kind: 'node-image',
     format: image.layout,
-    ...fileFacts(source, await digests, image.gpt, tree.facts, collectInventory(tree, { mount: '' })),
+    ...fileFacts(source, digests, image.gpt, tree.facts, inventory),
+    problems: [...image.problems, ...directories.map((path) => `Nodes merge the directory ${path}: it has no digest`)],
+    contradictions: [
+      ...judgeNodeImage(image).map(({ message }) => message),
+      ...sysexts.flatMap(({ path, contradictions }) => contradictions.map((message) => `${path}: ${message}`)),
+    ],
     os: { id: os.id, versionId: os.versionId, buildId: os.buildId, architecture, prettyName: os.prettyName },
     usrHash: { ...compareUsrHashes(image), superblock: superblockFacts(image.usr.verity) },
-    kernel:
-      image.kernel === null
-        ? null
-        : {
-            path: image.kernel.path,
-            sha256: image.kernel.sha256.hex,
-            version: image.kernel.header.version,
-            signed: image.kernel.header.signed,
-            architecture: image.kernel.header.architecture,
-          },
+    kernel: kernelFacts(image),
     sysexts,
   };
 }
 
+function kernelFacts({ kernel }: NodeImage): NodeImageInspection['kernel'] {
+  if (kernel === null) return null;
+  const { version, signed, architecture } = kernel.header;
+  return { path: kernel.path, sha256: kernel.sha256.hex, version, signed, architecture };
+}
+
+function describeNested({ name, state, path, sizeBytes, sha256, sysext }: NestedSysext): NestedInspection {
+  return {
+    name,
+    state,
+    path,
+    sizeBytes,
+    sha256: sha256.hex,
+    format: formatOf(sysext),
+    rootHash: sysext.verity?.report.rootHash ?? null,
+    extensionRelease: releaseFacts(sysext),
+    contradictions: judgeSysext(sysext).map(({ message }) => message),
+  };
+}
+
 async function inspectSysext(source: Source, hashing: Hashing, options: InspectionOptions): Promise<SysextInspection> {
-  const digests = hashing.digestSource(source, [...new Set<DigestAlgorithm>(['sha256', ...options.digests])]);
-  const sysext = await readSysext(source, hashing.hashLeaves);
-  const superblock = superblockFacts(sysext.verity);
+  const [digests, sysext] = await Promise.all([
+    hashing.digestSource(source, [...new Set<DigestAlgorithm>(['sha256', ...options.digests])]),
+    readSysext(source, hashing.hashLeaves),
+  ]);
+  const inventory = collectInventory(sysext.tree, { mount: '' });
+  const contradictions = judgeSysext(sysext).map(({ message }) => message);
   return {
     kind: 'sysext',
     format: formatOf(sysext),
     name: sysext.release.name,
     extensionClass: sysext.extensionClass,
-    ...fileFacts(source, await digests, sysext.gpt, sysext.tree.facts, collectInventory(sysext.tree, { mount: '' })),
+    ...fileFacts(source, digests, sysext.gpt, sysext.tree.facts, inventory),
+    problems: sysext.problems,
+    contradictions,
     extensionRelease: releaseFacts(sysext),
-    rootHash:
-      sysext.verity === null || superblock === null
-        ? null
-        : {
-            computed: sysext.verity.report.rootHash,
-            storedTree: sysext.verity.report.storedTree,
-            superblock,
-            agree:
-              sysext.verity.report.storedTree === 'matches' &&
-              (sysext.signature === null || sysext.signature.rootHash === sysext.verity.report.rootHash),
-          },
+    rootHash: rootHashFacts(sysext, contradictions.length === 0),
     signature: sysext.signature === null ? null : signatureFacts(sysext.signature, options.certificate),
   };
+}
+
+function rootHashFacts({ verity }: Sysext, agree: boolean): SysextInspection['rootHash'] {
+  const superblock = superblockFacts(verity);
+  if (verity === null || superblock === null) return null;
+  return { computed: verity.report.rootHash, storedTree: verity.report.storedTree, superblock, agree };
 }
 
 function fileFacts(
@@ -204,7 +230,7 @@ function fileFacts(
   gpt: Gpt | null,
   filesystem: FileSystemFacts,
   inventory: Inventory,
-): FileFacts {
+): Omit<FileFacts, 'problems' | 'contradictions'> {
   const hexOf = (algorithm: DigestAlgorithm) => digests.find((digest) => digest.algorithm === algorithm)?.hex ?? null;
   return {
     path: source.name,
@@ -220,7 +246,6 @@ function fileFacts(
         offsetBytes,
         sizeBytes,
       })) ?? null,
-    problems: gpt?.problems.map((problem) => problem.message) ?? [],
     filesystem,
     packages: countPackages(inventory),
     fileCount: inventory.files.length,

@@ -109,7 +109,7 @@ export function buildNodeSetStatement(
     buildIdentitySubject(nodeSet.identity),
     ...members.flatMap((member) => memberSubjects(member, member.kind === 'node-image' ? shipped : null)),
   ];
-  return encodeStatement(nodeSet.name, nodeSetPredicateType, subjects, nodeSet as Json);
+  return encodeStatement(nodeSet.name, nodeSetPredicateType, subjects, nodeSet);
 }
 
 function encodeStatement(

@@ -38,8 +38,18 @@ export function within<T>(place: string, step: () => T): T {
   }
 }
 
+/** As within, for a step that takes its time. */
+export async function withinAsync<T>(place: string, step: () => Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    throw error instanceof Fault ? placed(error, place) : error;
+  }
+}
+
 function placed(fault: Fault, place: string): Fault {
-  const where = fault.where === undefined ? place : `${place}: ${fault.where}`;
+  const { where: inner } = fault;
+  const where = inner === undefined ? place : inner.startsWith(place) ? inner : `${place}: ${inner}`;
   return new Fault(fault.code, fault.message, {
     where,
     cause: fault,

@@ -2,7 +2,7 @@ export { ByteReader, decodeFileName, decodeUtf8 } from './bytes.ts';
 export { canonicalText, encodeCanonicalJson, type Json } from './canonical-json.ts';
 export { Digest, type DigestAlgorithm } from './digest.ts';
 export { exit, type Exit, exitOf } from './exit.ts';
-export { Fault, type FaultCode, type FaultOptions, unreachable, within } from './fault.ts';
+export { Fault, type FaultCode, type FaultOptions, unreachable, within, withinAsync } from './fault.ts';
 export {
   type Checked,
   type Finding,

@@ -37,6 +37,13 @@ export const limits = {
   storedStatementBytes: 11 * MiB,
   /** Bytes of an extension inside a node image: it is in memory while it is read. */
   nestedImageBytes: 1024 * MiB,
+  /** Extensions inside one node image (Flatcar: two), and their bytes together. */
+  nestedImages: 64,
+  nestedImagesBytes: 4096 * MiB,
+  /** Content of all files of one tree that an inventory reads: sparse files and bombs cost their whole size in time. */
+  treeContentBytes: 16 * 1024 * MiB,
+  /** Lines of a file of bundles. */
+  bundleLines: 16_384,
   /** Bytes of a policy file. */
   policyBytes: 1 * MiB,
   /** Characters of a list of checksums, such as DIGESTS or SHA256SUMS. */
@@ -113,4 +120,8 @@ export const limits = {
   veritySignatureBytes: 64 * KiB,
   /** Bytes of an evidence document. */
   evidenceBytes: 16 * MiB,
+  /** Bytes of an image that a case of `policy test` unpacks, of its case.yaml, and cases in one run. */
+  caseImageBytes: 512 * MiB,
+  caseFileBytes: MiB,
+  cases: 2000,
 } as const;

@@ -1,5 +1,5 @@
 import { Fault, type Source } from '../core/index.ts';
-import type { FileTree } from '../formats/file-tree/index.ts';
+import { type FileTree, resolve } from '../formats/file-tree/index.ts';
 import { type Gpt, isGpt, openPartition, type Partition, partitionType, readGpt } from '../formats/gpt/index.ts';
 import type { OsRelease } from '../formats/os-release/index.ts';
 import type { LeafHasher } from '../formats/verity/index.ts';
@@ -16,8 +16,11 @@ export type NodeImage = {
   readonly usr: UsrPartition;
   /** The kernel that boots this /usr; null for a bare partition. */
   readonly kernel: BootKernel | null;
-  /** The other file systems that extensions may lie in, opened when asked for. */
-  readonly openOther: (label: 'OEM' | 'ROOT') => FileTree | undefined;
+  /** The other file systems that extensions may lie in; null where the disk has none under that label. */
+  readonly oem: FileTree | null;
+  readonly root: FileTree | null;
+  /** What is odd about the disk and does not keep it from being read. */
+  readonly problems: readonly string[];
 };
 
 export type UsrPartition = {
@@ -32,20 +35,26 @@ export type UsrPartition = {
   readonly verity: VerityFacts | null;
 };
 
-/** Whether bytes are a node image rather than an extension: a disk with a USR partition, or a file system that is a /usr. */
+/**
+ * Whether bytes are a node image rather than an extension: a disk with a USR partition, or a file system that is a /usr.
+ * Faults: those of gpt and of the file systems.
+ */
 export function isNodeImage(source: Source): boolean {
-  if (isGpt(source))
-    return readGpt(source).partitions.some((partition) => partition.typeGuid === partitionType.flatcarUsr);
+  if (isGpt(source)) return readGpt(source).partitions.some(isUsr);
   if (sniffFileSystem(source) === undefined) return false;
   const tree = openFileTree(source);
-  const names = new Set(tree.list(tree.root).map((entry) => entry.name));
-  return names.has('lib') && !names.has('usr');
+  return resolve(tree, '/usr') === undefined && resolve(tree, '/lib/os-release') !== undefined;
+}
+
+function isUsr(partition: Partition): boolean {
+  return partition.typeGuid === partitionType.flatcarUsr;
 }
 
 /**
  * Opens a node image: partitions by type and label, never by offset; the /usr that would boot; its operating system;
  * its verity tree recomputed from every data block; the kernel with the usr hash that the boot loader passes on.
- * Faults: image.usr, gpt.*, verity.*, linux-kernel.*, os-release.*, and those of the file systems.
+ * Faults: image.usr, image.label, gpt.*, verity.*, linux-kernel.*, os-release.*, and those of the file systems.
+ * Whether the image agrees with itself is judged by judgeNodeImage.
  */
 export async function readNodeImage(source: Source, hashLeaves: LeafHasher): Promise<NodeImage> {
   if (!isGpt(source)) {
@@ -54,18 +63,30 @@ export async function readNodeImage(source: Source, hashLeaves: LeafHasher): Pro
       gpt: null,
       kernel: null,
       usr: await readUsr(source, null, hashLeaves),
-      openOther: () => undefined,
+      oem: null,
+      root: null,
+      problems: [],
     };
   }
   const gpt = readGpt(source);
-  const partition = choosePartition(gpt, source);
-  const usr = await readUsr(openPartition(source, partition), partition, hashLeaves);
+  const { partition, others } = chooseUsr(gpt, source);
+  const [oem, root] = [openLabelled(gpt, source, 'OEM'), openLabelled(gpt, source, 'ROOT')];
   return {
     layout: 'disk',
     gpt,
-    usr,
+    usr: await readUsr(openPartition(source, partition), partition, hashLeaves),
     kernel: readBootKernel(gpt, source, partition),
-    openOther: (label) => openLabelled(gpt, source, label),
+    oem: oem.tree,
+    root: root.tree,
+    problems: [
+      ...gpt.problems.map((problem) => problem.message),
+      ...others.map(
+        ({ number, label }) =>
+          `Partition ${number} (${label}) holds another /usr: a node boots partition ${partition.number} first, which is the one described here`,
+      ),
+      ...oem.problems,
+      ...root.problems,
+    ],
   };
 }
 
@@ -79,18 +100,23 @@ async function readUsr(source: Source, partition: Partition | null, hashLeaves: 
     os: readOsRelease(tree),
     architecture: readArchitecture(tree),
     // Flatcar: the hash tree starts where the file system ends (build_library/disk_util, Verity).
-    verity: await readTrailingVerity(source, bare.facts.sizeBytes, hashLeaves),
+    verity: await readTrailingVerity(source, roundUp(bare.facts.sizeBytes, hashAlignment), hashLeaves),
   };
 }
 
+/** mksquashfs counts the bytes it used; a hash tree starts at the next block (veritysetup(8), --hash-offset). */
+const hashAlignment = 4096;
+
+function roundUp(value: number, unit: number): number {
+  return Math.ceil(value / unit) * unit;
+}
+
 /** The USR partition that the boot loader would take: of those that hold a file system the one of highest priority. */
-function choosePartition(gpt: Gpt, source: Source): Partition {
+function chooseUsr(gpt: Gpt, source: Source): { readonly partition: Partition; readonly others: readonly Partition[] } {
   const filled = gpt.partitions.filter(
-    (partition) =>
-      partition.typeGuid === partitionType.flatcarUsr &&
-      sniffFileSystem(openPartition(source, partition)) !== undefined,
+    (partition) => isUsr(partition) && sniffFileSystem(openPartition(source, partition)) !== undefined,
   );
-  const [first] = [...filled].sort((a, b) => bootPriority(b) - bootPriority(a) || a.number - b.number);
+  const [first, ...others] = [...filled].sort((a, b) => bootPriority(b) - bootPriority(a) || a.number - b.number);
   if (first === undefined) {
     throw new Fault(
       'image.usr',
@@ -98,7 +124,7 @@ function choosePartition(gpt: Gpt, source: Source): Partition {
       { where: source.name },
     );
   }
-  return first;
+  return { partition: first, others };
 }
 
 /** GRUB's gptprio takes bits 48 to 51 of the attributes as priority (Flatcar, grub.cfg). */
@@ -106,31 +132,23 @@ function bootPriority(partition: Partition): number {
   return Number((partition.attributes >> 48n) & 0xfn);
 }
 
-function openLabelled(gpt: Gpt, source: Source, label: string): FileTree | undefined {
-  const partition = gpt.partitions.find((candidate) => candidate.label === label);
-  if (partition === undefined) return undefined;
+type Labelled = { readonly tree: FileTree | null; readonly problems: readonly string[] };
+
+function openLabelled(gpt: Gpt, source: Source, label: 'OEM' | 'ROOT'): Labelled {
+  const [partition, second] = gpt.partitions.filter((candidate) => candidate.label === label);
+  if (partition === undefined) return { tree: null, problems: [] };
+  if (second !== undefined)
+    throw new Fault(
+      'image.label',
+      `Cannot read ${source.name}: partitions ${partition.number} and ${second.number} are both labelled ${label}`,
+      { where: source.name },
+    );
   const content = openPartition(source, partition);
-  return sniffFileSystem(content) === undefined ? undefined : openFileTree(content);
-}
-
-/** How the ways to know the usr hash of an image compare. */
-export type UsrHashFacts = {
-  /** Recomputed from every data block; null without verity. */
-  readonly computed: string | null;
-  readonly kernel: string | null;
-  readonly storedTree: VerityFacts['report']['storedTree'] | null;
-  /** Null where there is nothing to compare with. */
-  readonly agree: boolean | null;
-};
-
-export function compareUsrHashes(image: NodeImage): UsrHashFacts {
-  const report = image.usr.verity?.report;
-  const kernel = image.kernel?.header.embeddedUsrHash ?? null;
-  const computed = report?.rootHash ?? null;
-  const storedTree = report?.storedTree ?? null;
-  const comparisons = [
-    ...(kernel === null ? [] : [kernel === computed]),
-    ...(storedTree === null || storedTree === 'none' ? [] : [storedTree === 'matches']),
-  ];
-  return { computed, kernel, storedTree, agree: comparisons.length === 0 ? null : comparisons.every(Boolean) };
+  if (sniffFileSystem(content) !== undefined) return { tree: openFileTree(content), problems: [] };
+  return {
+    tree: null,
+    problems: [
+      `Partition ${partition.number} (${label}) holds no file system that can be read: extensions in it are not listed`,
+    ],
+  };
 }

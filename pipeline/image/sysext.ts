@@ -5,10 +5,19 @@ import {
   listExtensionReleases,
   readExtensionRelease,
 } from '../formats/extension-release/index.ts';
-import type { FileTree } from '../formats/file-tree/index.ts';
-import { discoverableTypes, type Gpt, isGpt, openPartition, type Partition, readGpt } from '../formats/gpt/index.ts';
+import { type FileTree, resolve } from '../formats/file-tree/index.ts';
+import {
+  discoverableTypes,
+  type Gpt,
+  isGpt,
+  openPartition,
+  type Partition,
+  partitionType,
+  readGpt,
+} from '../formats/gpt/index.ts';
 import type { LeafHasher } from '../formats/verity/index.ts';
 import { parseVeritySignature, type VeritySignature } from '../formats/verity-signature/index.ts';
+import { describePartitionGuids } from './contradictions.ts';
 import { openFileTree } from './file-system.ts';
 import { placeTree } from './placed-tree.ts';
 import { readSeparateVerity, type VerityFacts } from './verity.ts';
@@ -24,6 +33,8 @@ export type Sysext = {
   readonly verity: VerityFacts | null;
   /** What the signature partition holds. Whose it is has not been checked. */
   readonly signature: VeritySignature | null;
+  /** What is odd about the image and does not keep it from being read. */
+  readonly problems: readonly string[];
 };
 
 /** Bytes of a signature partition: systemd-repart makes 16 KiB. */
@@ -36,8 +47,10 @@ const signaturePartitionBytes = 1024 * 1024;
  * Faults: image.*, gpt.*, verity.*, verity-signature.*, extension-release.*, and those of its file system.
  */
 export async function readSysext(source: Source, hashLeaves: LeafHasher, imageName?: string): Promise<Sysext> {
-  if (!isGpt(source))
-    return { layout: 'plain', gpt: null, verity: null, signature: null, ...describe(openFileTree(source), imageName) };
+  if (!isGpt(source)) {
+    const tree = openFileTree(source);
+    return { layout: 'plain', gpt: null, verity: null, signature: null, problems: [], ...describe(tree, imageName) };
+  }
   const gpt = readGpt(source);
   const parts = findParts(gpt, source);
   const data = openPartition(source, parts.data);
@@ -45,12 +58,13 @@ export async function readSysext(source: Source, hashLeaves: LeafHasher, imageNa
   const verity =
     parts.verity === undefined ? null : await readSeparateVerity(data, openPartition(source, parts.verity), hashLeaves);
   const signature = parts.signature === undefined ? null : readSignature(openPartition(source, parts.signature));
-  return { layout: 'ddi', gpt, verity, signature, ...describe(tree, imageName) };
-}
-
-/** Whether a partition table is that of a DDI: a root or usr partition of the Discoverable Partitions Specification. */
-export function isDdi(gpt: Gpt): boolean {
-  return gpt.partitions.some((partition) => typeOf(partition)?.part === 'data');
+  const problems = [
+    ...gpt.problems.map((problem) => problem.message),
+    ...(verity === null || parts.verity === undefined
+      ? []
+      : describePartitionGuids(verity.report.rootHash, parts.data, parts.verity)),
+  ];
+  return { layout: 'ddi', gpt, verity, signature, problems, ...describe(tree, imageName) };
 }
 
 type Parts = {
@@ -113,8 +127,21 @@ function readSignature(partition: Source): VeritySignature {
 }
 
 function describe(tree: FileTree, imageName: string | undefined): Pick<Sysext, 'tree' | 'extensionClass' | 'release'> {
-  const isConfext =
-    listExtensionReleases(tree, 'sysext').length === 0 && listExtensionReleases(tree, 'confext').length > 0;
+  const hasNoRelease = listExtensionReleases(tree, 'sysext').length === 0;
+  const isConfext = hasNoRelease && listExtensionReleases(tree, 'confext').length > 0;
+  if (hasNoRelease && !isConfext && resolve(tree, '/usr/lib/os-release') !== undefined) throw notAnExtension();
   const extensionClass = isConfext ? 'confext' : 'sysext';
   return { tree, extensionClass, release: readExtensionRelease(tree, imageName, extensionClass) };
+}
+
+/** A whole operating system in another layout, as mkosi and systemd-repart make them. */
+function notAnExtension(): Fault {
+  return new Fault(
+    'image.layout',
+    'Cannot read the image: it holds an operating system, and is neither an extension nor a disk or USR partition in the layout of Flatcar',
+    {
+      where: '/usr/lib/os-release',
+      next: `Give a disk image with a partition of type ${partitionType.flatcarUsr}, or the content of such a partition`,
+    },
+  );
 }

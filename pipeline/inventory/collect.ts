@@ -51,7 +51,8 @@ type InventoryOptions = {
 
 /**
  * Collects what is in a file tree: the digest of every regular file, and components with the places where they were
- * read. Each file is read once. Faults: those of the tree, limit.components, limit.cataloged-files; what single files hold is reported as unread instead.
+ * read. Each file is read once. Faults: those of the tree, limit.components, limit.cataloged-files, limit.tree-content; what
+ * single files hold is reported as unread instead.
  */
 export function collectInventory(tree: FileTree, { mount, known = [] }: InventoryOptions): Inventory {
   const files: InventoryFile[] = [];
@@ -60,13 +61,16 @@ export function collectInventory(tree: FileTree, { mount, known = [] }: Inventor
   /** Hard links are read once. */
   const seen = new Map<number, FileFindings>();
   let cataloged = 0;
+  let contentBytes = 0;
   for (const placed of walk(tree, tree.root, mount)) {
     const entry = { ...placed, path: readablePath(placed.path) };
     const { kind, id, mode, sizeBytes } = entry.node;
     if (kind === 'directory') components.push(...catalogPath(entry.path, null));
     if (kind !== 'file') continue;
     if (wholeFileCatalogers.some(({ selects }) => selects(entry.path))) cataloged++;
-    const findings = seen.get(id) ?? examineFile(tree, entry);
+    const earlier = seen.get(id);
+    if (earlier === undefined) checkLimit('bytes of content', (contentBytes += sizeBytes), limits.treeContentBytes);
+    const findings = earlier ?? examineFile(tree, entry);
     seen.set(id, findings);
     files.push({
       path: entry.path,
@@ -87,13 +91,15 @@ export function collectInventory(tree: FileTree, { mount, known = [] }: Inventor
   });
 }
 
+const limitCodes = {
+  components: 'limit.components',
+  'cataloged files': 'limit.cataloged-files',
+  'bytes of content': 'limit.tree-content',
+} as const;
+
 /** A tree may be made to keep us busy: what costs little for one file has an end for all. */
-function checkLimit(what: 'components' | 'cataloged files', count: number, most: number): void {
-  if (count > most)
-    throw new Fault(
-      what === 'components' ? 'limit.components' : 'limit.cataloged-files',
-      `Cannot collect the inventory: more than ${most} ${what}`,
-    );
+function checkLimit(what: keyof typeof limitCodes, count: number, most: number): void {
+  if (count > most) throw new Fault(limitCodes[what], `Cannot collect the inventory: more than ${most} ${what}`);
 }
 
 /** What one file's content tells; a function of the tree and the entry alone. */

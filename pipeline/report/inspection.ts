@@ -5,6 +5,7 @@ import type {
   SuperblockFacts,
   SysextInspection,
 } from '../attest/index.ts';
+import { printable } from './error.ts';
 import { type Fact, renderFacts, renderSize, renderTable } from './page.ts';
 
 /** The page that `inspect` prints for one file. */
@@ -13,45 +14,39 @@ export function renderInspection(inspection: Inspection): string {
 }
 
 function renderNodeImage(image: NodeImageInspection): string {
+  const { path, format, os, kernel, sysexts } = image;
   return [
-    `${image.path}: node image (${image.format})`,
+    `${printable(path)}: node image (${format})`,
     renderFacts([
-      ['size', `${renderSize(image.sizeBytes)} (${image.sizeBytes} bytes)`],
+      ...sizeFacts(image),
       ...digestFacts(image),
-      ['OS', `${image.os.prettyName ?? image.os.id}`],
-      ['VERSION_ID', image.os.versionId ?? 'absent'],
-      ['BUILD_ID', image.os.buildId ?? 'absent'],
-      ['architecture', image.os.architecture],
-      [
-        '/usr',
-        `${image.filesystem.format}, ${renderSize(image.filesystem.sizeBytes)}${image.filesystem.compression === null ? '' : `, ${image.filesystem.compression}`}, ${image.fileCount} files`,
-      ],
+      ['OS', os.prettyName ?? os.id],
+      ['VERSION_ID', os.versionId ?? 'absent'],
+      ['BUILD_ID', os.buildId ?? 'absent'],
+      ['architecture', os.architecture],
+      ['/usr', `${describeFileSystem(image)}, ${renderSize(image.filesystem.sizeBytes)}, ${image.fileCount} files`],
       ...packageFacts(image),
     ]),
-    '',
-    'usr hash',
-    renderFacts(usrHashFacts(image)),
-    ...(image.kernel === null
-      ? []
-      : [
-          '',
-          `kernel ${image.kernel.path}`,
-          renderFacts([
-            ['version', image.kernel.version ?? 'not in its header'],
-            ['sha256', image.kernel.sha256],
-            ['architecture', image.kernel.architecture],
-            ['Authenticode', image.kernel.signed ? 'signed (not checked)' : 'unsigned'],
-          ]),
-        ]),
+    ...section('usr hash', renderFacts(usrHashFacts(image))),
+    ...(kernel === null ? [] : section(`kernel ${printable(kernel.path)}`, renderFacts(kernelFacts(kernel)))),
     ...partitionLines(image),
-    ...(image.sysexts.length === 0
+    ...(sysexts.length === 0
       ? []
-      : [
-          '',
-          'sysexts inside',
-          renderTable(['NAME', 'FORMAT', 'SIZE', 'PATH', 'SHA256'], image.sysexts.map(nestedRow)),
-        ]),
+      : section(
+          'extensions inside',
+          renderTable(['NAME', 'STATE', 'FORMAT', 'SIZE', 'PATH', 'SHA256'], sysexts.map(nestedRow)),
+        )),
+    ...remarkLines(image),
   ].join('\n');
+}
+
+function kernelFacts(kernel: NonNullable<NodeImageInspection['kernel']>): readonly Fact[] {
+  return [
+    ['version', kernel.version ?? 'not in its header'],
+    ['sha256', kernel.sha256],
+    ['architecture', kernel.architecture],
+    ['Authenticode', kernel.signed ? 'signed (not checked)' : 'unsigned'],
+  ];
 }
 
 function usrHashFacts({ usrHash }: NodeImageInspection): readonly Fact[] {
@@ -60,63 +55,63 @@ function usrHashFacts({ usrHash }: NodeImageInspection): readonly Fact[] {
     ['computed', `${usrHash.computed} (from every data block)`],
     ['stored tree', renderStoredTree(usrHash.storedTree)],
     ['kernel', usrHash.kernel ?? 'not embedded'],
-    [
-      'agree',
-      usrHash.agree === null ? 'nothing to compare with' : usrHash.agree ? 'yes' : 'NO: this image contradicts itself',
-    ],
+    ['agree', usrHash.agree === null ? 'nothing to compare with' : usrHash.agree ? 'yes' : 'NO'],
     ...(usrHash.superblock === null ? [] : [['superblock', renderSuperblock(usrHash.superblock)] as const]),
   ];
 }
 
 function renderSysext(sysext: SysextInspection): string {
+  const { path, extensionClass, name, format, fileCount, extensionRelease } = sysext;
+  const fields = Object.entries(extensionRelease).map(([key, value]) => `${key}=${value}`);
   return [
-    `${sysext.path}: ${sysext.extensionClass} ${sysext.name} (${sysext.format})`,
+    `${printable(path)}: ${extensionClass} ${printable(name)} (${format})`,
     renderFacts([
-      ['size', `${renderSize(sysext.sizeBytes)} (${sysext.sizeBytes} bytes)`],
+      ...sizeFacts(sysext),
       ...digestFacts(sysext),
-      [
-        'files',
-        `${sysext.fileCount} in ${sysext.filesystem.format}${sysext.filesystem.compression === null ? '' : `, ${sysext.filesystem.compression}`}`,
-      ],
+      ['files', `${fileCount} in ${describeFileSystem(sysext)}`],
       ...packageFacts(sysext),
-      [
-        'extension-release',
-        Object.entries(sysext.extensionRelease)
-          .map(([key, value]) => `${key}=${value}`)
-          .join(' '),
-      ],
+      ['extension-release', fields.join(' ')],
     ]),
-    '',
-    'verity',
-    renderFacts(verityFacts(sysext)),
+    ...section('verity', renderFacts(verityFacts(sysext))),
     ...partitionLines(sysext),
+    ...remarkLines(sysext),
   ].join('\n');
 }
 
 function verityFacts({ rootHash, signature }: SysextInspection): readonly Fact[] {
-  if (rootHash === null) return [['root hash', 'none: a plain file system, of which only the whole file has a digest']];
   return [
-    ['root hash', `${rootHash.computed} (from every data block)`],
-    ['stored tree', renderStoredTree(rootHash.storedTree)],
-    ['superblock', renderSuperblock(rootHash.superblock)],
+    ...(rootHash === null
+      ? [['root hash', 'none: a plain file system, of which only the whole file has a digest'] as const]
+      : [
+          ['root hash', `${rootHash.computed} (from every data block)`] as const,
+          ['stored tree', renderStoredTree(rootHash.storedTree)] as const,
+          ['superblock', renderSuperblock(rootHash.superblock)] as const,
+        ]),
     ...(signature === null
       ? [['signature', 'none'] as const]
       : [
-          [
-            'signature over',
-            `${signature.rootHash}${signature.rootHash === rootHash.computed ? '' : ' WHICH IS ANOTHER ROOT HASH'}`,
-          ] as const,
+          ['signature over', signature.rootHash] as const,
           ['certificate', `sha256 ${signature.certificateFingerprint}`] as const,
-          [
-            'signature',
-            signature.verified === null
-              ? 'not checked: give --certificate'
-              : signature.verified
-                ? `good, by ${signature.signer ?? ''}`
-                : `BAD: ${signature.problem ?? ''}`,
-          ] as const,
+          ['signature', describeSignature(signature)] as const,
         ]),
   ];
+}
+
+function describeSignature({ verified, signer, problem }: NonNullable<SysextInspection['signature']>): string {
+  if (verified === null) return 'not checked: give --certificate';
+  return verified ? `good, by ${signer ?? ''}` : `BAD: ${problem ?? ''}`;
+}
+
+function section(title: string, body: string): readonly string[] {
+  return ['', title, body];
+}
+
+function sizeFacts({ sizeBytes }: Inspection): readonly Fact[] {
+  return [['size', `${renderSize(sizeBytes)} (${sizeBytes} bytes)`]];
+}
+
+function describeFileSystem({ filesystem }: Inspection): string {
+  return filesystem.compression === null ? filesystem.format : `${filesystem.format} with ${filesystem.compression}`;
 }
 
 function digestFacts({ sha256, sha512 }: Inspection): readonly Fact[] {
@@ -130,7 +125,7 @@ function packageFacts({ packages }: Inspection): readonly Fact[] {
   return packages.length === 0 ? [] : [['packages', packages.map(({ type, count }) => `${count} ${type}`).join(', ')]];
 }
 
-function partitionLines({ partitions, problems }: Inspection): readonly string[] {
+function partitionLines({ partitions }: Inspection): readonly string[] {
   if (partitions === null) return [];
   const rows = partitions.map(({ number, label, offsetBytes, sizeBytes, typeGuid }) => [
     String(number),
@@ -139,22 +134,32 @@ function partitionLines({ partitions, problems }: Inspection): readonly string[]
     renderSize(sizeBytes),
     typeGuid,
   ]);
+  return section('partitions', renderTable(['#', 'LABEL', 'START', 'SIZE', 'TYPE'], rows));
+}
+
+/** What must not be missed stands at the end, where the eye is. */
+function remarkLines({ problems, contradictions }: Inspection): readonly string[] {
   return [
-    '',
-    'partitions',
-    renderTable(['#', 'LABEL', 'START', 'SIZE', 'TYPE'], rows),
-    ...problems.map((problem) => `  note: ${problem}`),
+    ...(problems.length === 0
+      ? []
+      : section('remarks', problems.map((problem) => `  ${printable(problem)}`).join('\n'))),
+    ...(contradictions.length === 0
+      ? []
+      : section(
+          'CONTRADICTIONS: do not build on this file',
+          contradictions.map((one) => `  ${printable(one)}`).join('\n'),
+        )),
   ];
 }
 
-function nestedRow({ name, format, sizeBytes, path, sha256 }: NestedInspection): readonly string[] {
-  return [name, format, renderSize(sizeBytes), path, sha256];
+function nestedRow({ name, state, format, sizeBytes, path, sha256 }: NestedInspection): readonly string[] {
+  return [name, state, format, renderSize(sizeBytes), path, sha256];
 }
 
 function renderStoredTree(storedTree: NodeImageInspection['usrHash']['storedTree']): string {
   if (storedTree === null || storedTree === 'none') return 'none';
   if (storedTree === 'matches') return 'matches';
-  return `DIFFERS first at ${JSON.stringify(storedTree.firstDifference)}`;
+  return 'DIFFERS from the data';
 }
 
 function renderSuperblock({

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { inspectFile, type Inspection } from '../../attest/index.ts';
+import { inspectFile, type Inspection, isConsistent } from '../../attest/index.ts';
 import { exit, Fault } from '../../core/index.ts';
 import { openFileSource, readSmallFile } from '../../edge/files/index.ts';
 import { openHashingPool } from '../../edge/hashing/index.ts';
@@ -42,10 +42,4 @@ function parseAlgorithm(name: string): (typeof wholeFileAlgorithms)[number] {
     );
   }
   return algorithm;
-}
-
-function isConsistent(inspection: Inspection): boolean {
-  return inspection.kind === 'node-image'
-    ? inspection.usrHash.agree !== false
-    : inspection.rootHash?.agree !== false && inspection.signature?.verified !== false;
 }
