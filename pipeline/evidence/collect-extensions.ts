@@ -1,10 +1,11 @@
-import { Fault, type Source } from '../core/index.ts';
+import { Fault, type Source, unreachable } from '../core/index.ts';
 import { resolve } from '../formats/file-tree/index.ts';
 import type { MountLine } from '../formats/mountinfo/index.ts';
 import { readSysext, type Sysext } from '../image/index.ts';
 import type { Extension, ExtensionState } from './evidence.ts';
+import { isMerge, stackMounts } from './mount-stack.ts';
 import type { Notes } from './notes.ts';
-import type { NodeWorld } from './world.ts';
+import type { NodeWorld, PlacedFile } from './world.ts';
 
 type ExtensionClass = 'sysext' | 'confext';
 
@@ -20,7 +21,13 @@ const searchDirectories: Readonly<Record<ExtensionClass, readonly string[]>> = {
   confext: ['/run/confexts', '/var/lib/confexts', '/usr/local/lib/confexts', '/usr/lib/confexts'],
 };
 
-const hierarchy: Readonly<Record<ExtensionClass, string>> = { sysext: '/usr', confext: '/etc' };
+/** Where a class is merged, and where the merged tree records it (systemd, src/sysext/sysext.c, image_class_info). */
+const places: Readonly<
+  Record<ExtensionClass, { readonly hierarchy: string; readonly names: string; readonly device: string }>
+> = {
+  sysext: { hierarchy: '/usr', names: '/usr/.systemd-sysext/extensions', device: '/usr/.systemd-sysext/dev' },
+  confext: { hierarchy: '/etc', names: '/etc/.systemd-confext/confexts', device: '/etc/.systemd-confext/dev' },
+};
 
 /** Paths that no extension of a node may ship: they would replace who the node is, or who judges it. */
 const forbidden: Readonly<Record<ExtensionClass, readonly string[]>> = {
@@ -50,63 +57,58 @@ export async function collectExtensions(
   mounts: readonly MountLine[],
   notes: Notes,
 ): Promise<ExtensionState> {
-  const found: Extension[] = [];
-  const names = new Set<string>();
-  for (const path of listCandidates(extensionClass, world, notes)) {
-    const name = extensionName(path);
-    const extension = await describe(extensionClass, name, path, names.has(name), world, notes);
-    if (extension === undefined) continue;
-    names.add(name);
-    found.push(extension);
-  }
-  const place = hierarchy[extensionClass];
-  const record = `${place}/.systemd-${extensionClass}`;
-  const merged = notes.attempt(
-    `${record}/extensions`,
-    () => world.readText(`${record}/extensions`, recordBytes),
-    undefined,
-  );
+  const { hierarchy, names, device } = places[extensionClass];
+  const merged = notes.attempt(names, () => world.readText(names, recordBytes), undefined);
+  const recordedDevice = notes.attempt(device, () => world.readText(device, 64)?.trim(), undefined);
   return {
-    found,
+    found: await findExtensions(extensionClass, world, notes),
     merged: {
       value: merged === undefined ? null : merged.split('\n').filter((line) => line !== ''),
       grade: 'claimed',
-      source: `${record}/extensions`,
+      source: names,
     },
-    overlay: overlayOf(
-      mounts,
-      place,
-      notes.attempt(`${record}/dev`, () => world.readText(`${record}/dev`, 64)?.trim(), undefined),
-    ),
+    overlay: overlayOf(extensionClass, stackMounts(mounts, hierarchy), recordedDevice),
   };
 }
 
-function listCandidates(extensionClass: ExtensionClass, world: NodeWorld, notes: Notes): readonly string[] {
-  return searchDirectories[extensionClass].flatMap((directory) =>
-    notes.attempt(directory, () => world.listNames(directory) ?? [], []).map((name) => `${directory}/${name}`),
-  );
+/** As image_discover() of systemd (src/shared/discover-image.c) goes through them: an earlier directory's image wins. */
+async function findExtensions(extensionClass: ExtensionClass, world: NodeWorld, notes: Notes): Promise<Extension[]> {
+  const found: Extension[] = [];
+  const taken = new Set<string>();
+  for (const directory of searchDirectories[extensionClass]) {
+    const here: Extension[] = [];
+    for (const fileName of notes.attempt(directory, () => world.listNames(directory) ?? [], [])) {
+      const extension = await describeEntry(extensionClass, `${directory}/${fileName}`, fileName, world, notes);
+      if (extension !== undefined) here.push({ ...extension, hidden: taken.has(extension.name) });
+    }
+    for (const extension of here) if (isImage(extension)) taken.add(extension.name);
+    found.push(...here);
+  }
+  return found;
 }
 
-/** The file's or link's name without `.raw`: under which it is merged. */
-function extensionName(path: string): string {
-  const name = path.split('/').at(-1) ?? path;
-  return name.endsWith('.raw') ? name.slice(0, -'.raw'.length) : name;
+/** What systemd takes for an extension; a mask and a dangling link it passes over. */
+export function isImage({ kind }: Extension): boolean {
+  return kind !== 'mask' && kind !== 'dangling';
 }
 
-async function describe(
+async function describeEntry(
   extensionClass: ExtensionClass,
-  name: string,
   path: string,
-  hidden: boolean,
+  fileName: string,
   world: NodeWorld,
   notes: Notes,
 ): Promise<Extension | undefined> {
   const placed = notes.attempt(path, () => world.place(path), undefined);
-  const base = {
-    name,
+  const taken = takeEntry(extensionClass, fileName, placed?.kind, () =>
+    notes.attempt(path, () => (world.listNames(path) ?? []).length === 0, false),
+  );
+  if (taken === undefined) return undefined;
+  const extension: Extension = {
+    ...taken,
     path,
     resolvedPath: placed?.path ?? null,
-    hidden,
+    hidden: false,
     sizeBytes: placed?.sizeBytes ?? null,
     inode: placed?.inode ?? null,
     fileDevice: placed?.device ?? null,
@@ -115,17 +117,39 @@ async function describe(
     release: null,
     forbiddenPaths: [],
     problem: null,
-  } satisfies Omit<Extension, 'kind'>;
-  if (placed === undefined) return { ...base, kind: 'dangling' };
-  if (placed.kind === 'character-device') return { ...base, kind: 'mask' };
-  if (placed.kind === 'directory')
-    return (world.listNames(placed.path) ?? []).length === 0
-      ? { ...base, kind: 'mask' }
-      : { ...base, kind: 'directory' };
-  if (placed.kind !== 'file' && placed.kind !== 'block-device') return { ...base, kind: 'other' };
-  // systemd looks at no other regular files.
-  if (!path.endsWith('.raw')) return undefined;
-  return { ...base, kind: 'raw', ...(await readImage(extensionClass, name, placed.path, world)) };
+  };
+  return taken.kind === 'raw' && placed !== undefined
+    ? { ...extension, ...(await readImage(extensionClass, taken.name, placed.path, world)) }
+    : extension;
+}
+
+/** How systemd takes a directory entry, and under which name; undefined where it looks at no such entry. */
+function takeEntry(
+  extensionClass: ExtensionClass,
+  fileName: string,
+  placedKind: PlacedFile['kind'] | undefined,
+  isEmpty: () => boolean,
+): Pick<Extension, 'kind' | 'name'> | undefined {
+  const strip = (name: string, suffix: string) => (name.endsWith(suffix) ? name.slice(0, -suffix.length) : name);
+  const withoutClass = (name: string) => strip(name, `.${extensionClass}`);
+  switch (placedKind) {
+    case 'file':
+      return fileName.endsWith('.raw') ? { kind: 'raw', name: withoutClass(strip(fileName, '.raw')) } : undefined;
+    case 'directory':
+      if (fileName.endsWith('.v'))
+        return { kind: 'versioned-directory', name: withoutClass(strip(strip(fileName, '.v'), '.raw')) };
+      return { kind: isEmpty() ? 'empty-directory' : 'directory', name: withoutClass(fileName) };
+    case 'block-device':
+      return { kind: 'block-device', name: fileName };
+    case 'character-device':
+      return { kind: 'mask', name: withoutClass(strip(fileName, '.raw')) };
+    case undefined:
+      return { kind: 'dangling', name: withoutClass(strip(fileName, '.raw')) };
+    case 'other':
+      return undefined;
+    default:
+      return unreachable(placedKind);
+  }
 }
 
 /** Digest and verity root hash of the file as it lies there now, read once through one open file. */
@@ -179,14 +203,14 @@ function problemOf(error: unknown): NonNullable<Extension['problem']> {
   return { code: error.code, message: error.message.slice(0, 4000) };
 }
 
-/** The overlay that systemd put over a hierarchy: the last mount there, whose source is systemd's word for the class. */
+/** The uppermost overlay that systemd put over a hierarchy. */
 function overlayOf(
-  mounts: readonly MountLine[],
-  place: string,
+  extensionClass: ExtensionClass,
+  stack: readonly MountLine[],
   recordedDevice: string | undefined,
 ): ExtensionState['overlay'] {
-  const top = mounts.findLast((mount) => mount.mountPoint === place);
-  if (top === undefined || top.fileSystem !== 'overlay') return null;
+  const top = stack.findLast((mount) => isMerge(mount, extensionClass));
+  if (top === undefined) return null;
   const option = (name: string) =>
     top.superOptions.find((candidate) => candidate.startsWith(`${name}=`))?.slice(name.length + 1);
   const lower = option('lowerdir');

@@ -1,3 +1,4 @@
+import { Fault } from '../core/index.ts';
 import { parseDeviceMapper } from '../formats/device-mapper/index.ts';
 import type { MappedDevice } from './evidence.ts';
 import type { NodeWorld } from './world.ts';
@@ -10,11 +11,22 @@ export type Mappings = ReadonlyMap<string, MappedDevice>;
  * Faults: device-mapper.*, file.*.
  */
 export function collectMappings(world: NodeWorld): Mappings {
-  const tables = parseDeviceMapper(world.ask('dmsetup-table') ?? '');
+  const blocks = (world.listNames('/sys/block') ?? []).filter((name) => name.startsWith('dm-'));
+  const tableText = world.ask('dmsetup-table');
+  if (tableText === undefined && blocks.length > 0)
+    throw new Fault(
+      'file.command',
+      `Cannot tell the tables of ${blocks.length} mapped devices: dmsetup is not installed`,
+      {
+        where: 'dmsetup',
+        next: 'Install dmsetup',
+      },
+    );
+  const tables = parseDeviceMapper(tableText ?? '');
   const statusText = world.ask('dmsetup-status');
   const statuses = statusText === undefined ? undefined : parseDeviceMapper(statusText);
   const mappings = new Map<string, MappedDevice>();
-  for (const block of (world.listNames('/sys/block') ?? []).filter((name) => name.startsWith('dm-'))) {
+  for (const block of blocks) {
     const name = world.readText(`/sys/block/${block}/dm/name`, 1024)?.trim();
     const device = world.readText(`/sys/block/${block}/dev`, 64)?.trim();
     if (name === undefined || device === undefined || !/^\d{1,10}:\d{1,10}$/.test(device)) continue;

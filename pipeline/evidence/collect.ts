@@ -1,35 +1,41 @@
 import { Fault, type Grade, limits } from '../core/index.ts';
-import { type LoopLine, parseLosetup } from '../formats/losetup/index.ts';
+import { parseLosetup } from '../formats/losetup/index.ts';
 import { type MountLine, parseMountinfo } from '../formats/mountinfo/index.ts';
 import { type OsRelease, parseOsRelease } from '../formats/os-release/index.ts';
+import { parseWith } from '../formats/schema/index.ts';
 import { openFileTree, placeTree, readOsRelease } from '../image/index.ts';
 import { collectExtensions } from './collect-extensions.ts';
+import { collectLoops } from './collect-loops.ts';
 import { collectMappings, type Mappings } from './collect-mappings.ts';
-import { type Evidence, evidenceType, type LoopDevice, type MappedDevice, type Mount } from './evidence.ts';
+import { type Evidence, evidenceSchema, evidenceType, type MappedDevice, type Mount } from './evidence.ts';
+import { isMerge, stackMounts } from './mount-stack.ts';
 import { Notes } from './notes.ts';
 import type { NodeWorld } from './world.ts';
 
 const texts = 16 * 1024 * 1024;
 
 /**
- * Collects what a node says about itself, each fact with its grade and how it was obtained. Never throws for a strange
- * root: what cannot be read is named in `unread`, and is a reason not to admit where the policy needs it.
+ * Collects what a node says about itself, each fact with its grade and how it was obtained. What cannot be read is named in
+ * `unread`, which is a reason not to admit. Fault: evidence.field, where there is more than the document can hold.
  */
 export async function collectEvidence(world: NodeWorld): Promise<Evidence> {
   const notes = new Notes();
   const mounts = notes.attempt(
     '/proc/self/mountinfo',
-    () => parseMountinfo(world.readText('/proc/self/mountinfo', texts) ?? ''),
+    () => parseMountinfo(world.readText('/proc/self/mountinfo', texts) ?? missing('/proc/self/mountinfo')),
     [],
   );
-  const loops = notes.attempt('losetup', () => parseLosetup(world.ask('losetup') ?? ''), []);
+  const loopLines = notes.attempt('losetup', () => parseLosetup(world.ask('losetup') ?? ''), []);
   const mappings = notes.attempt('dmsetup', () => collectMappings(world), new Map());
-  const usrMount = lowestMount(mounts, '/usr');
+  const usrMount = lowestUsr(mounts);
   const usrDevice =
     usrMount === undefined ? undefined : notes.attempt('/sys/fs/btrfs', () => findDevice(world, usrMount), undefined);
   const usrMapping = usrDevice === undefined ? undefined : mappings.get(usrDevice);
   const os = readLowerOsRelease(world, usrDevice, usrMapping, notes);
-  return {
+  const sysexts = await collectExtensions('sysext', world, mounts, notes);
+  const confexts = await collectExtensions('confext', world, mounts, notes);
+  const loops = await collectLoops(loopLines, [...sysexts.found, ...confexts.found], world, notes);
+  const evidence: Evidence = {
     type: evidenceType,
     collectedAt: world.now.toISOString(),
     simulated: world.simulated,
@@ -56,17 +62,24 @@ export async function collectEvidence(world: NodeWorld): Promise<Evidence> {
       mapping: { value: usrMapping ?? null, grade: 'kernel', source: describeMapping(usrMount, usrDevice, mappings) },
     },
     mounts: mounts.filter((mount) => isWatched(mount.mountPoint)).map(mountFacts),
-    loops: loops.map((loop) => loopFacts(loop, world, notes)),
+    loops,
     mappings: [...mappings.values()],
-    sysexts: await collectExtensions('sysext', world, mounts, notes),
-    confexts: await collectExtensions('confext', world, mounts, notes),
+    sysexts,
+    confexts,
     unread: notes.unread,
   };
+  // A root that is stranger than the document can tell is refused here, not by whoever reads the document.
+  return parseWith(evidenceSchema, evidence, 'evidence.field', 'what this node shows');
 }
 
-/** The first mount of a mount point: what lies under overlays and whatever else was mounted over it. */
-function lowestMount(mounts: readonly MountLine[], mountPoint: string): MountLine | undefined {
-  return mounts.find((mount) => mount.mountPoint === mountPoint);
+function missing(path: string): never {
+  throw new Fault('file.missing', `Cannot open ${path}: no such file`, { where: path });
+}
+
+/** What lies under merges and whatever else was mounted over /usr; none where /usr is no mount of its own. */
+function lowestUsr(mounts: readonly MountLine[]): MountLine | undefined {
+  const [lowest] = stackMounts(mounts, '/usr');
+  return lowest === undefined || isMerge(lowest, 'sysext') ? undefined : lowest;
 }
 
 function isWatched(mountPoint: string): boolean {
@@ -159,16 +172,6 @@ function knownBy(os: LowerOsRelease | undefined): { grade: Grade; source: string
 
 function mountFacts(mount: MountLine): Mount {
   return { ...mount, options: [...mount.options], superOptions: [...mount.superOptions] };
-}
-
-function loopFacts(loop: LoopLine, world: NodeWorld, notes: Notes): LoopDevice {
-  const name = loop.name.split('/').at(-1) ?? loop.name;
-  const sequence = notes.attempt(
-    `/sys/block/${name}/diskseq`,
-    () => world.readText(`/sys/block/${name}/diskseq`, 64)?.trim(),
-    undefined,
-  );
-  return { ...loop, diskSequence: sequence !== undefined && /^\d{1,15}$/.test(sequence) ? Number(sequence) : null };
 }
 
 /** Only live evidence may let a node join. Fault: usage.simulated. */

@@ -6,6 +6,8 @@ import { parseWith, sha256Hex, utcTime } from '../formats/schema/index.ts';
 export const evidenceType = 'https://nodeproof.dev/evidence/v1';
 
 const text = z.string().check(z.maxLength(4096));
+/** Options of a mount: an overlay names all its directories in one. */
+const longText = z.string().check(z.maxLength(65_536));
 const hash = z.string().check(z.regex(/^(?:[0-9a-f]{2}){16,64}$/));
 /** `major:minor`, as mountinfo writes it. */
 const deviceNumber = z.string().check(z.regex(/^\d{1,10}:\d{1,10}$/));
@@ -27,7 +29,7 @@ export const mountSchema = z.strictObject({
   options: z.array(text),
   fileSystem: text,
   source: text,
-  superOptions: z.array(text),
+  superOptions: z.array(longText),
 });
 
 /** A device-mapper device with its whole table, one entry a target (dmsetup table, dmsetup status). */
@@ -55,18 +57,26 @@ export const loopDeviceSchema = z.strictObject({
   offsetBytes: count,
   autoclear: z.nullable(z.boolean()),
   diskSequence: z.nullable(count),
+  /** The devices of its partitions; null where /sys does not tell. */
+  partitions: z.nullable(z.array(deviceNumber)),
+  /** Digest of what the device shows, where it backs an extension and can be read. */
+  sha256: z.nullable(sha256Hex),
 });
 
 /** An image, directory or mask in one of the search directories of systemd-sysext or systemd-confext. */
 export const extensionSchema = z.strictObject({
-  /** The name under which it is merged: the file's or link's name without `.raw`. */
+  /** The name under which it is merged: the file's or link's name without `.raw` and `.sysext` or `.confext`. */
   name: text,
   /** Where it was found: a path in a search directory. */
   path: text,
   /** What the path resolves to; null where it resolves to nothing. */
   resolvedPath: z.nullable(text),
-  kind: z.enum(['raw', 'directory', 'mask', 'dangling', 'other']),
-  /** Whether an entry of the same name in an earlier search directory hides this one. */
+  /**
+   * How systemd takes it. `versioned-directory`: a directory `.v` of which it picks one entry. `mask`: a link to /dev/null,
+   * which stands for nothing. `dangling`: a link that leads nowhere.
+   */
+  kind: z.enum(['raw', 'directory', 'empty-directory', 'versioned-directory', 'block-device', 'mask', 'dangling']),
+  /** Whether an image of the same name in an earlier search directory hides this one. A mask hides nothing. */
   hidden: z.boolean(),
   sizeBytes: z.nullable(count),
   inode: z.nullable(count),
@@ -92,14 +102,14 @@ export const extensionSchema = z.strictObject({
 /** The extensions of one class and whether and how they are merged. */
 export const extensionStateSchema = z.strictObject({
   found: z.array(extensionSchema).check(z.maxLength(1024)),
-  /** Names that the merged tree itself records (`/usr/.systemd-sysext/extensions`); null where nothing is merged. */
+  /** Names that the merged tree itself records (`.systemd-sysext/extensions`, `.systemd-confext/confexts`); null where nothing is merged. */
   merged: fact(z.array(text).check(z.maxLength(1024))),
   /** The overlay's directories from its mount options; null where nothing is merged. */
   overlay: z.nullable(
     z.strictObject({
       device: deviceNumber,
-      lowerDirectories: z.array(text),
-      upperDirectory: z.nullable(text),
+      lowerDirectories: z.array(longText),
+      upperDirectory: z.nullable(longText),
       /** The device number that the merged tree records, which must be the overlay's. */
       recordedDevice: z.nullable(deviceNumber),
     }),
@@ -118,7 +128,7 @@ export const evidenceSchema = z.strictObject({
   /** Every mount at or below /usr, /opt and /etc. */
   mounts: z.array(mountSchema).check(z.maxLength(4096)),
   loops: z.array(loopDeviceSchema).check(z.maxLength(1024)),
-  /** Mappings under merged extensions. */
+  /** All mapped devices. */
   mappings: z.array(mappedDeviceSchema).check(z.maxLength(1024)),
   sysexts: extensionStateSchema,
   confexts: extensionStateSchema,

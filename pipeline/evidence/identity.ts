@@ -1,8 +1,9 @@
-import { type Finding, type Grade, lowerGrade } from '../core/index.ts';
-import { parseVerityTarget, type VerityTarget } from '../formats/device-mapper/index.ts';
+import { Fault, type Finding, type Grade, lowerGrade } from '../core/index.ts';
+import type { VerityTarget } from '../formats/device-mapper/index.ts';
 import { buildIdentity, type ExtensionMember, type NodeIdentity } from '../release/index.ts';
-import { Fault } from '../core/index.ts';
-import type { Evidence, Extension, ExtensionState, MappedDevice } from './evidence.ts';
+import { isImage } from './collect-extensions.ts';
+import type { Evidence, Extension, ExtensionState } from './evidence.ts';
+import { extensionMapping, verityOf } from './extension-backing.ts';
 import { buildFinding } from './finding.ts';
 
 /** The identity that evidence gives, with how each field is known. */
@@ -77,17 +78,6 @@ export function usrVerityOf({ usr }: Evidence): VerityTarget | null {
   return verityOf(usr.mapping.value);
 }
 
-export function verityOf(mapping: MappedDevice | null): VerityTarget | null {
-  const [target] = mapping?.targets ?? [];
-  if (target?.type !== 'verity') return null;
-  try {
-    return parseVerityTarget(target);
-  } catch (error) {
-    if (error instanceof Fault) return null;
-    throw error;
-  }
-}
-
 type Members = {
   readonly members: readonly ExtensionMember[];
   readonly grades: readonly (readonly [string, Grade])[];
@@ -112,8 +102,8 @@ function memberOf(
   evidence: Evidence,
 ): { member: ExtensionMember; grade: Grade } | { finding: Finding } {
   const field = `${kind}.${name}`;
-  const extension = visibleExtension(state, name);
-  if (extension === undefined || extension.kind === 'dangling' || extension.kind === 'mask') {
+  const [extension, ...others] = visibleExtensions(state, name);
+  if (extension === undefined) {
     return {
       finding: buildFinding(
         'extension.vanished',
@@ -123,12 +113,23 @@ function memberOf(
       ),
     };
   }
+  if (others.length > 0) {
+    const paths = [extension, ...others].map((one) => one.path).join(', ');
+    return {
+      finding: buildFinding(
+        'extension.ambiguous',
+        'denied',
+        `Extension ${name} is merged and may be any of ${paths}: systemd takes the one that it happens to see first`,
+        { field, actual: paths, expected: 'one image', next: 'Remove all but one, and merge again' },
+      ),
+    };
+  }
   if (extension.kind !== 'raw') {
     return {
       finding: buildFinding(
         'extension.directory',
         'denied',
-        `Extension ${name} is a ${extension.kind} at ${extension.path}: it has no digest that could be signed`,
+        `Extension ${name} is a ${extension.kind.replace('-', ' ')} at ${extension.path}: only an image file has a digest that could be signed`,
         {
           field,
           actual: extension.kind,
@@ -155,15 +156,9 @@ function memberOf(
   };
 }
 
-/** The entry that is merged under a name: an earlier directory hides a later one's. */
-export function visibleExtension(state: ExtensionState, name: string): Extension | undefined {
-  return state.found.find((extension) => extension.name === name && !extension.hidden);
-}
-
-/** The verity mapping that an extension runs from: the kernel's table with its root hash. */
-export function extensionMapping(extension: Extension, evidence: Evidence): MappedDevice | undefined {
-  const rootHash = extension.rootHash.value;
-  return rootHash === null ? undefined : evidence.mappings.find((mapping) => verityOf(mapping)?.rootHash === rootHash);
+/** What may be merged under a name. Several only where one directory holds them. */
+export function visibleExtensions(state: ExtensionState, name: string): readonly Extension[] {
+  return state.found.filter((extension) => extension.name === name && !extension.hidden && isImage(extension));
 }
 
 function missingFacts({ os, unread }: Evidence): readonly Finding[] {

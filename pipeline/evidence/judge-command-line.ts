@@ -1,5 +1,4 @@
-import type { Finding } from '../core/index.ts';
-import { Fault } from '../core/index.ts';
+import { Fault, type Finding } from '../core/index.ts';
 import { type KernelArgument, parseKernelCommandLine } from '../formats/kernel-command-line/index.ts';
 import { type CommandLineGrammar, compareCommandLine, deniedArguments, type NodeSet } from '../release/index.ts';
 import type { Evidence } from './evidence.ts';
@@ -16,7 +15,19 @@ export function judgeCommandLine(
   reference: NodeSet['reference'] | null,
 ): EvidenceJudgement {
   const { value, grade, source } = evidence.kernel.commandLine;
-  if (value === null) return { checked: [], findings: [] };
+  if (value === null) {
+    return {
+      checked: [],
+      findings: [
+        buildFinding('evidence.missing', 'unavailable', 'Cannot tell the kernel command line of this node', {
+          field: 'kernel.commandLine',
+          actual: null,
+          expected: 'a command line',
+          next: 'Look at unread in nodeproof node collect --json',
+        }),
+      ],
+    };
+  }
   let args: readonly KernelArgument[];
   try {
     args = parseKernelCommandLine(value);

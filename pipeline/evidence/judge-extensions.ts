@@ -1,9 +1,11 @@
 import type { Checked, Finding } from '../core/index.ts';
+import { isImage } from './collect-extensions.ts';
 import type { Evidence, Extension, ExtensionState, LoopDevice } from './evidence.ts';
+import { extensionMapping, findBacking, verityOf } from './extension-backing.ts';
 import { buildFinding } from './finding.ts';
-import { extensionMapping, verityOf, visibleExtension } from './identity.ts';
+import { visibleExtensions } from './identity.ts';
 import type { EvidenceJudgement } from './judge.ts';
-import { judgeEnforcement } from './judge-usr.ts';
+import { judgeEnforcement, judgeTable } from './judge-usr.ts';
 
 type Kind = 'sysexts' | 'confexts';
 
@@ -15,13 +17,13 @@ export function judgeExtensions(
   requireVerity: boolean,
 ): EvidenceJudgement {
   const merged = state.merged.value ?? [];
-  const running = merged.map((name) => visibleExtension(state, name)).filter((extension) => extension !== undefined);
+  const running = merged.flatMap((name) => visibleExtensions(state, name));
   return {
     findings: [
       ...judgeMerge(kind, state),
       ...running.flatMap((extension) => judgeRunning(kind, extension, evidence, requireVerity)),
       ...state.found
-        .filter((extension) => !extension.hidden && !merged.includes(extension.name))
+        .filter((extension) => isImage(extension) && !extension.hidden && !merged.includes(extension.name))
         .flatMap((extension) => judgeWaiting(kind, extension)),
     ],
     checked: running.flatMap((extension) => checkedExtension(kind, extension, evidence)),
@@ -30,7 +32,8 @@ export function judgeExtensions(
 
 /** A merge that can be written to can change after any check; one whose record is another's was not made by systemd. */
 function judgeMerge(kind: Kind, { overlay, merged }: ExtensionState): readonly Finding[] {
-  const findings: Finding[] = [];
+  const findings: Finding[] =
+    kind === 'sysexts' && overlay !== null ? [...judgeLayers(overlay, merged.value ?? [])] : [];
   if (overlay !== null && overlay.upperDirectory !== null && kind === 'sysexts') {
     findings.push(
       buildFinding(
@@ -46,19 +49,19 @@ function judgeMerge(kind: Kind, { overlay, merged }: ExtensionState): readonly F
       ),
     );
   }
-  if (kind === 'sysexts' && (merged.value !== null) !== (overlay !== null)) {
+  if ((merged.value !== null) !== (overlay !== null)) {
     findings.push(
       buildFinding(
         'extension.merge-record',
         'untrusted',
         overlay === null
           ? 'A merge is recorded and no overlay is mounted'
-          : 'An overlay is mounted over /usr and no merge is recorded in it',
+          : `An overlay of ${kind} is mounted and no merge is recorded in it`,
         {
           field: `${kind}.merged`,
           actual: merged.value === null ? 'no record' : 'recorded',
           expected: overlay === null ? 'no record' : 'recorded',
-          next: 'Merge again: systemd-sysext refresh',
+          next: mergeAgain,
         },
       ),
     );
@@ -73,13 +76,47 @@ function judgeMerge(kind: Kind, { overlay, merged }: ExtensionState): readonly F
           field: `${kind}.overlay`,
           actual: overlay.recordedDevice,
           expected: overlay.device,
-          next: 'Merge again: systemd-sysext refresh',
+          next: mergeAgain,
         },
       ),
     );
   }
   return findings;
 }
+
+/** systemd keeps its record and mounts the extensions there, in a mount namespace of its own (src/sysext/sysext.c). */
+const layer = /^\/run\/systemd\/sysext\/(?:meta|extensions\/([^/]+))\/usr$/;
+/** The /usr below, as it is called after the boot and in the initrd. */
+const bottoms: ReadonlySet<string> = new Set(['/usr', '/sysroot/usr']);
+
+/** `Mutable=import` merges a directory that anyone may fill, without an upper directory; so does whoever mounts by hand. */
+function judgeLayers(
+  { lowerDirectories }: NonNullable<ExtensionState['overlay']>,
+  merged: readonly string[],
+): readonly Finding[] {
+  const isKnown = (directory: string, at: number) => {
+    const match = layer.exec(directory);
+    if (match === null) return at === lowerDirectories.length - 1 && bottoms.has(directory);
+    return match[1] === undefined || merged.includes(match[1]);
+  };
+  return lowerDirectories
+    .filter((directory, at) => !isKnown(directory, at))
+    .map((directory) =>
+      buildFinding(
+        'extension.foreign-layer',
+        'denied',
+        `${directory} is merged into /usr and belongs to no recorded extension`,
+        {
+          field: 'sysexts.overlay',
+          actual: directory,
+          expected: 'only recorded extensions over /usr',
+          next: 'Set Mutable=no, find out who mounted it, and merge again',
+        },
+      ),
+    );
+}
+
+const mergeAgain = 'Merge again: systemctl restart systemd-sysext systemd-confext';
 
 function judgeRunning(
   kind: Kind,
@@ -115,7 +152,12 @@ function judgeRunning(
           ),
         ]
       : []),
-    ...(mapping !== undefined && verity !== null ? judgeEnforcement('extension', extension.name, mapping, verity) : []),
+    ...(mapping !== undefined && verity !== null
+      ? [
+          ...judgeTable('extension', extension.name, mapping, verity),
+          ...judgeEnforcement('extension', extension.name, mapping, verity),
+        ]
+      : []),
     ...(requireVerity && mapping === undefined
       ? [
           buildFinding(
@@ -136,16 +178,7 @@ function judgeRunning(
 
 /** What runs is what the loop device holds, not what the path names now. */
 function judgeBacking(field: string, extension: Extension, loops: readonly LoopDevice[]): readonly Finding[] {
-  const sameInode = (loop: LoopDevice) =>
-    loop.backingInode !== null &&
-    loop.backingInode === extension.inode &&
-    (loop.backingDevice === null || loop.backingDevice === extension.fileDevice);
-  const byPath = loops.filter((loop) => loop.backingFile === extension.resolvedPath);
-  const good = loops.filter(
-    (loop) =>
-      !loop.deleted && (sameInode(loop) || (loop.backingInode === null && loop.backingFile === extension.resolvedPath)),
-  );
-  const stale = byPath.filter((loop) => loop.deleted || (loop.backingInode !== null && !sameInode(loop)));
+  const { good, stale } = findBacking(extension, loops);
   if (stale.length > 0) {
     return [
       buildFinding(
@@ -181,13 +214,11 @@ function judgeBacking(field: string, extension: Extension, loops: readonly LoopD
 /** An extension that lies there and is not merged: the next merge takes it, without asking anyone. */
 function judgeWaiting(kind: Kind, extension: Extension): readonly Finding[] {
   const field = `${kind}.${extension.name}`;
-  if (extension.kind === 'mask') return [];
-  if (extension.kind === 'dangling') return [];
   return [
     buildFinding(
       'extension.not-merged',
       'denied',
-      `${extension.kind === 'directory' ? 'Directory' : 'Extension'} ${extension.name} at ${extension.path} is not merged now and would be by the next merge`,
+      `Extension ${extension.name} (${extension.kind.replace('-', ' ')}) at ${extension.path} is not merged now and would be by the next merge`,
       {
         field,
         actual: extension.path,

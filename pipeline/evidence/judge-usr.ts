@@ -1,10 +1,11 @@
 import type { Checked, Finding } from '../core/index.ts';
 import type { VerityTarget } from '../formats/device-mapper/index.ts';
 import type { NodeSet } from '../release/index.ts';
-import type { Evidence, MappedDevice } from './evidence.ts';
+import type { Evidence, MappedDevice, Mount } from './evidence.ts';
 import { buildFinding } from './finding.ts';
 import { usrVerityOf } from './identity.ts';
 import type { EvidenceJudgement, EvidenceRequirements } from './judge.ts';
+import { isMerge, stackMounts } from './mount-stack.ts';
 
 const reinstall = 'Boot this node from the release image again';
 
@@ -18,7 +19,7 @@ export function judgeUsr(
   const verity = usrVerityOf(evidence);
   const findings = [
     ...judgePresence(evidence, verity, requirements),
-    ...(mapping === null ? [] : judgeTable(mapping, verity)),
+    ...(mapping === null ? [] : judgeTable('usr', 'usr', mapping, verity)),
     ...(mapping === null || verity === null ? [] : judgeEnforcement('usr', 'usr', mapping, verity)),
     ...(verity === null ? [] : judgeParameters(verity, reference)),
     ...judgeMounts(evidence),
@@ -32,7 +33,22 @@ function judgePresence(
   { usrVerity }: EvidenceRequirements,
 ): readonly Finding[] {
   if (verity !== null || usrVerity === 'absent-allowed') return [];
-  const decoy = usr.mount !== null && usr.mount.source.startsWith('/dev/mapper/');
+  if (usr.mount?.source.startsWith('/dev/mapper/') === true && usr.mapping.value === null) {
+    return [
+      buildFinding(
+        'usr.device',
+        'untrusted',
+        `/usr says it is on ${usr.mount.source}, and the kernel does not: ${usr.mapping.source}`,
+        {
+          field: 'usr.mount.source',
+          actual: usr.mount.source,
+          expected: 'the device that the kernel mounts',
+          grade: usr.mapping.grade,
+          next: reinstall,
+        },
+      ),
+    ];
+  }
   return [
     buildFinding('usr.no-verity', 'denied', `/usr does not run from dm-verity: ${usr.mapping.source}`, {
       field: 'os.usrHash',
@@ -41,26 +57,16 @@ function judgePresence(
       grade: usr.mapping.grade,
       next: reinstall,
     }),
-    ...(decoy && usr.mapping.value === null
-      ? [
-          buildFinding(
-            'usr.device',
-            'untrusted',
-            `/usr says it is on ${usr.mount?.source ?? ''}, and the kernel does not: ${usr.mapping.source}`,
-            {
-              field: 'usr.mount.source',
-              actual: usr.mount?.source ?? null,
-              expected: 'the device that the kernel mounts',
-              next: reinstall,
-            },
-          ),
-        ]
-      : []),
   ];
 }
 
 /** One verity target over the whole length of the device: blocks that no target of verity covers are not checked. */
-function judgeTable(mapping: MappedDevice, verity: VerityTarget | null): readonly Finding[] {
+export function judgeTable(
+  area: 'usr' | 'extension',
+  name: string,
+  mapping: MappedDevice,
+  verity: VerityTarget | null,
+): readonly Finding[] {
   const [target, ...others] = mapping.targets;
   const bytes = verity === null ? null : verity.dataBlocks * verity.dataBlockSizeBytes;
   const isWhole =
@@ -71,14 +77,17 @@ function judgeTable(mapping: MappedDevice, verity: VerityTarget | null): readonl
     target.sectors * 512 === bytes &&
     (mapping.sectors === null || mapping.sectors === target.sectors);
   if (isWhole) return [];
-  const actual = mapping.targets.map((one) => `${one.startSector} ${one.sectors} ${one.type}`).join('; ');
+  const actual = mapping.targets
+    .map((one) => `${one.startSector} ${one.sectors} ${one.type}`)
+    .join('; ')
+    .slice(0, 500);
   return [
     buildFinding(
-      'usr.table',
+      area === 'usr' ? 'usr.table' : 'extension.table',
       'untrusted',
-      `The mapping under /usr (${mapping.name}, ${mapping.device}) is ${actual === '' ? 'without a table' : actual}`,
+      `The mapping under ${area === 'usr' ? '/usr' : `extension ${name}`} (${mapping.name}, ${mapping.device}) is ${actual === '' ? 'without a table' : actual}`,
       {
-        field: 'usr.mapping',
+        field: area === 'usr' ? 'usr.mapping' : `sysexts.${name}`,
         actual,
         expected: 'one verity target over the whole device',
         grade: 'kernel',
@@ -188,12 +197,19 @@ function judgeParameters(verity: VerityTarget, reference: NodeSet['reference'] |
 }
 
 /** Over the /usr below there may be one overlay of systemd-sysext; anything else there or inside replaces what was signed. */
-function judgeMounts({ usr, mounts }: Evidence): readonly Finding[] {
-  const over = mounts.filter((mount) => mount.mountPoint === '/usr' && mount.id !== usr.mount?.id);
-  const strangers = over.filter((mount) => !(mount.fileSystem === 'overlay' && mount.source === 'sysext'));
-  const inside = mounts.filter((mount) => mount.mountPoint.startsWith('/usr/'));
+function judgeMounts({ usr, mounts, sysexts }: Evidence): readonly Finding[] {
+  const stack = stackMounts(mounts, '/usr');
+  const over = usr.mount === null ? stack : stack.slice(1);
+  const strangers = over.filter((mount) => !isMerge(mount, 'sysext'));
+  // A merge that can be written protects its own record by a mount, and is judged as what it is.
+  const isRecord = ({ mountPoint, device }: Mount) =>
+    mountPoint === '/usr/.systemd-sysext' &&
+    sysexts.overlay?.upperDirectory !== null &&
+    device === sysexts.overlay?.device;
+  const inside = mounts.filter((mount) => mount.mountPoint.startsWith('/usr/') && !isRecord(mount));
   const merges = over.length - strangers.length;
   const isWritable = usr.mount !== null && (usr.mount.options.includes('rw') || usr.mount.superOptions.includes('rw'));
+  const part = usr.mount === null || usr.mount.root === '/' ? null : usr.mount.root;
   return [
     ...[...strangers, ...inside].map((mount) =>
       mountedOver(
@@ -202,6 +218,7 @@ function judgeMounts({ usr, mounts }: Evidence): readonly Finding[] {
       ),
     ),
     ...(merges > 1 ? [mountedOver('/usr', `${merges} merges of extensions over each other`)] : []),
+    ...(part === null ? [] : [mountedOver('/usr', `only the directory ${part} of its file system`)]),
     ...(isWritable
       ? [
           buildFinding('usr.writable', 'denied', '/usr is mounted writable', {

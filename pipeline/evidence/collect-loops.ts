@@ -1,0 +1,65 @@
+import type { LoopLine } from '../formats/losetup/index.ts';
+import type { Extension, LoopDevice } from './evidence.ts';
+import { isWholeImage } from './extension-backing.ts';
+import type { Notes } from './notes.ts';
+import type { NodeWorld } from './world.ts';
+
+/**
+ * Loop devices with their partitions, and, of those over an extension's file, the digest of what the device shows now:
+ * that is what runs, wherever the file went.
+ */
+export async function collectLoops(
+  lines: readonly LoopLine[],
+  extensions: readonly Extension[],
+  world: NodeWorld,
+  notes: Notes,
+): Promise<LoopDevice[]> {
+  const paths = new Set(extensions.map((extension) => extension.resolvedPath));
+  const inodes = new Set(extensions.map((extension) => extension.inode));
+  const loops: LoopDevice[] = [];
+  for (const line of lines) {
+    const loop = describeLoop(line, world, notes);
+    const isRelated = paths.has(line.backingFile) || (line.backingInode !== null && inodes.has(line.backingInode));
+    loops.push(
+      isRelated && isWholeImage(loop) ? { ...loop, sha256: await digestDevice(line.name, world, notes) } : loop,
+    );
+  }
+  return loops;
+}
+
+function describeLoop(line: LoopLine, world: NodeWorld, notes: Notes): LoopDevice {
+  const name = line.name.split('/').at(-1) ?? line.name;
+  const place = `/sys/block/${name}`;
+  const sequence = notes.attempt(`${place}/diskseq`, () => world.readText(`${place}/diskseq`, 64)?.trim(), undefined);
+  return {
+    ...line,
+    diskSequence: sequence !== undefined && /^\d{1,15}$/.test(sequence) ? Number(sequence) : null,
+    partitions: notes.attempt(place, () => readPartitions(place, name, world), null),
+    sha256: null,
+  };
+}
+
+function readPartitions(place: string, name: string, world: NodeWorld): string[] | null {
+  const names = world.listNames(place);
+  if (names === undefined) return null;
+  return names
+    .filter((part) => part.startsWith(`${name}p`))
+    .flatMap((part) => {
+      const device = world.readText(`${place}/${part}/dev`, 64)?.trim();
+      return device !== undefined && /^\d{1,10}:\d{1,10}$/.test(device) ? [device] : [];
+    });
+}
+
+const loopName = /^\/dev\/loop\d{1,7}$/;
+
+async function digestDevice(path: string, world: NodeWorld, notes: Notes): Promise<string | null> {
+  if (!loopName.test(path) || notes.attempt(path, () => world.place(path), undefined) === undefined) return null;
+  try {
+    using source = world.openSource(path);
+    const [sha256] = await world.digestSource(source, ['sha256']);
+    return sha256?.hex ?? null;
+  } catch (error) {
+    notes.note(path, error);
+    return null;
+  }
+}
