@@ -6,6 +6,7 @@ else refuseNode();
 
 /** The only place that reads the process. Everything below gets what it needs as a value. */
 async function run(): Promise<void> {
+  if (import.meta.filename.endsWith('.ts')) await keepStrippedSources();
   // Loaded only now: an older Node would fail in it with a stack trace instead of a reason.
   const { runNodeproof } = await import('./program.ts');
   process.exitCode = await runNodeproof(process.argv.slice(2), {
@@ -15,6 +16,12 @@ async function run(): Promise<void> {
     stdout: { write: (text) => void process.stdout.write(text), isTerminal: process.stdout.isTTY },
     stderr: { write: (text) => void process.stderr.write(text), isTerminal: process.stderr.isTTY },
   });
+}
+
+/** From sources half of a start is stripping types: Node keeps the result where the checkout's other caches are. */
+async function keepStrippedSources(): Promise<void> {
+  const { enableCompileCache } = await import('node:module');
+  enableCompileCache(`${import.meta.dirname}/../../node_modules/.cache/nodeproof`);
 }
 
 function refuseNode(): void {
