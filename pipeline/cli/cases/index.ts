@@ -1,0 +1,3 @@
+export { type Case, loadCases } from './case-file.ts';
+export { type ImageShelf, type ImageSpec, openImageShelf } from './image-shelf.ts';
+export { type CaseOutcome, type CaseRunner, openCaseRunner } from './run-cases.ts';

@@ -1,0 +1,149 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Exit, exitOf, Fault } from '../../core/index.ts';
+import { emptyState } from '../../policy/index.ts';
+import { runNodeVerify } from '../commands/node-verify.ts';
+import { runVerify } from '../commands/verify.ts';
+import type { World } from '../world.ts';
+import { type Case, readYamlFile } from './case-file.ts';
+import { type ImageShelf, openImageShelf } from './image-shelf.ts';
+import { makeRoot } from './made-root.ts';
+
+/** The part of a finding that a verdict document has and a case compares. */
+export type ToldFinding = {
+  readonly code: string;
+  readonly message: string;
+  readonly next?: string;
+};
+
+/** What came of a case: what the command said, and how it differs from what the case expects. */
+export type CaseOutcome = {
+  readonly name: string;
+  readonly title: string;
+  readonly threat: string;
+  readonly expected: Case['file']['expect'];
+  readonly verdict: 'admit' | 'refuse';
+  readonly exit: Exit;
+  readonly findings: readonly ToldFinding[];
+  /** Empty where it came out as expected. */
+  readonly differences: readonly string[];
+};
+
+/** Runs cases one after the other; the directory with unpacked images is gone when it is disposed. */
+export type CaseRunner = Disposable & { readonly run: (one: Case) => Promise<CaseOutcome> };
+
+/** @param defaultTime the time that cases without an `at` are judged at */
+export function openCaseRunner(defaultTime: Date): CaseRunner {
+  const scratch = mkdtempSync(join(tmpdir(), 'nodeproof-cases-'));
+  const images = join(scratch, 'images');
+  mkdirSync(images);
+  const shelf = openImageShelf(images);
+  let count = 0;
+  return {
+    run: async (one) => {
+      const place = join(scratch, `case-${++count}`);
+      mkdirSync(place);
+      try {
+        return compare(one, await judge(one, place, shelf, defaultTime));
+      } finally {
+        rmSync(place, { recursive: true, force: true });
+      }
+    },
+    [Symbol.dispose]: () => rmSync(scratch, { recursive: true, force: true }),
+  };
+}
+
+type Told = Pick<CaseOutcome, 'verdict' | 'exit' | 'findings'>;
+
+/** Runs the very command that a node or an auditor runs, so that a case can never pass by a second path. */
+async function judge(one: Case, place: string, shelf: ImageShelf, defaultTime: Date): Promise<Told> {
+  const { base, file } = one;
+  const at = file.at ?? base.at ?? defaultTime.toISOString();
+  const pack = file.pack === undefined ? (base.pack ?? null) : file.pack;
+  const policy = join(place, 'policy.json');
+  writeFileSync(policy, JSON.stringify(mergeFields(readYamlFile(base.policy), file.policy)));
+  const material = {
+    policy,
+    'trust-pack': pack ?? undefined,
+    bundle: [...(base.bundles ?? []), ...(file.bundles ?? [])],
+    'trusted-root': [...(base.trustedRoots ?? []), ...(file.trustedRoots ?? [])],
+    'public-key': [...(base.publicKeys ?? []), ...(file.publicKeys ?? [])],
+    at,
+    json: true,
+  };
+  // What cannot be made is no outcome of a case: its faults are told, not compared.
+  const run = file.subject === undefined ? prepareNode(one, place, shelf) : prepareArtifact(file.subject, shelf);
+  const output: string[] = [];
+  const world = quietWorld(place, new Date(at), output);
+  try {
+    return { exit: await run(material, world), ...readVerdict(output) };
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    // A command that ends with a fault judged nothing and admitted nobody.
+    return { verdict: 'refuse', exit: exitOf(error.code), findings: [{ code: error.code, message: error.message }] };
+  }
+}
+
+type Material = Omit<Parameters<typeof runVerify>[0]['options'], 'dir'>;
+type Prepared = (material: Material, world: World) => Promise<Exit>;
+
+function prepareArtifact(subject: NonNullable<Case['file']['subject']>, shelf: ImageShelf): Prepared {
+  const operands = [typeof subject === 'string' ? subject : shelf.unpack(subject)];
+  return (material, world) => runVerify({ operands, options: { ...material, dir: undefined }, world });
+}
+
+function prepareNode(one: Case, place: string, shelf: ImageShelf): Prepared {
+  const root = join(place, 'root');
+  const state = join(place, 'state.json');
+  mkdirSync(root);
+  makeRoot(one, root, shelf);
+  writeFileSync(state, JSON.stringify({ ...emptyState, ...one.file.state }));
+  const own = { root, state, evidence: undefined, join: false } as const;
+  return (material, world) => runNodeVerify({ operands: [], options: { ...material, ...own }, world });
+}
+
+function quietWorld(directory: string, now: Date, output: string[]): World {
+  return {
+    directory,
+    environment: {},
+    now: () => now,
+    stdout: { write: (text) => void output.push(text), isTerminal: false },
+    stderr: { write: () => undefined, isTerminal: false },
+  };
+}
+
+type VerdictDocument = Pick<Told, 'verdict' | 'findings'>;
+
+function readVerdict(output: readonly string[]): VerdictDocument {
+  const document = JSON.parse(output.join('')) as VerdictDocument | { readonly verdicts: readonly [VerdictDocument] };
+  const { verdict, findings } = 'verdicts' in document ? document.verdicts[0] : document;
+  return { verdict, findings };
+}
+
+function compare({ name, file }: Case, told: Told): CaseOutcome {
+  const { expect: expected, title, threat } = file;
+  const codes = new Set(told.findings.map((finding) => finding.code));
+  const differences = [
+    ...(told.verdict === expected.verdict ? [] : [`verdict ${told.verdict}, want ${expected.verdict}`]),
+    ...(told.exit === expected.exit ? [] : [`exit ${told.exit}, want ${expected.exit}`]),
+    ...expected.findings.filter((code) => !codes.has(code)).map((code) => `no finding ${code}`),
+  ];
+  const found = differences.length === 0 || codes.size === 0 ? [] : [`found ${[...codes].join(', ')}`];
+  return { name, title, threat, expected, ...told, differences: [...differences, ...found] };
+}
+
+/** Objects merge field by field, anything else replaces; null takes a field away. */
+function mergeFields(base: unknown, changes: unknown): unknown {
+  if (!isFields(base) || !isFields(changes)) return changes;
+  const merged = new Map(Object.entries(base));
+  for (const [name, change] of Object.entries(changes)) {
+    if (change === null) merged.delete(name);
+    else merged.set(name, mergeFields(merged.get(name), change));
+  }
+  return Object.fromEntries(merged);
+}
+
+function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
