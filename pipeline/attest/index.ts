@@ -22,4 +22,4 @@ export {
   type SignerDescription,
   type SigningServices,
 } from './signing/index.ts';
-export { verifyUpstream } from './upstream.ts';
+export { upstreamAlgorithms, type UpstreamList, verifyUpstream } from './upstream.ts';

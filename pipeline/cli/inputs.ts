@@ -8,16 +8,28 @@ export function readInput(world: World, path: string, maxBytes: number): Uint8Ar
   return readSmallFile(resolve(world.directory, path), maxBytes);
 }
 
-/** RFC 3339 in UTC, as every document of ours writes times. Fault: usage.time. */
+const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{3})?Z$/;
+
+/** RFC 3339 in UTC, as every document of ours writes times. A day that no month has is refused. Fault: usage.time. */
 export function parseTime(text: string, option: string): Date {
   const time = new Date(text);
-  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{3})?Z$/.test(text) || Number.isNaN(time.getTime())) {
+  if (!rfc3339.test(text) || Number.isNaN(time.getTime()) || time.toISOString().slice(0, 10) !== text.slice(0, 10)) {
     throw new Fault(
       'usage.time',
       `Cannot read --${option} ${JSON.stringify(text)}: want a time such as 2027-01-31T00:00:00Z`,
     );
   }
   return time;
+}
+
+/** The end of something's validity, which must lie after its start. Faults: usage.time. */
+export function parseEnd(text: string, option: string, start: Date): string {
+  const end = parseTime(text, option);
+  if (end > start) return end.toISOString().replace('.000Z', 'Z');
+  throw new Fault(
+    'usage.time',
+    `Cannot use --${option} ${text}: it is not after ${start.toISOString()}, when this is issued`,
+  );
 }
 
 /** Places a fault in the file that it is about. */
@@ -46,6 +58,5 @@ export function asConfiguration<T>(path: string, step: () => T): T {
 
 export const inputLimits = {
   pem: limits.pemBytes,
-  buildContext: 1024 * 1024,
   upstream: limits.checksumListBytes,
 } as const;
