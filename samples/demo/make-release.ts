@@ -164,7 +164,7 @@ function nodeSetStatement(nodeSet: NodeSet): { readonly [field: string]: Json } 
     _type: 'https://in-toto.io/Statement/v1',
     subject: [buildIdentitySubject(nodeSet.identity)],
     predicateType: nodeSetPredicateType,
-    predicate: nodeSet as Json,
+    predicate: nodeSet,
   };
 }
 

@@ -8,6 +8,7 @@ import {
 } from '../../pipeline/attest/index.ts';
 import type { ImageShelf } from '../../pipeline/cli/cases/index.ts';
 import { version } from '../../pipeline/cli/version.ts';
+import { limits } from '../../pipeline/core/index.ts';
 import { openFileSource } from '../../pipeline/edge/files/index.ts';
 import type { HashingPool } from '../../pipeline/edge/hashing/index.ts';
 import { readSysext } from '../../pipeline/image/index.ts';
@@ -83,6 +84,7 @@ export function releaseInput(
     upstream: [],
     trustedRoots,
     nodeproofVersion: version,
+    storedStatementBytes: limits.storedStatementBytes,
     progress: () => undefined,
   };
 }

@@ -33,12 +33,15 @@ export type CaseOutcome = {
 /** Runs cases one after the other; the directory with unpacked images is gone when it is disposed. */
 export type CaseRunner = Disposable & { readonly run: (one: Case) => Promise<CaseOutcome> };
 
-/** @param defaultTime the time that cases without an `at` are judged at */
-export function openCaseRunner(defaultTime: Date): CaseRunner {
+/**
+ * @param defaultTime the time that cases without an `at` are judged at
+ * @param given where images are unpacked already
+ */
+export function openCaseRunner(defaultTime: Date, given?: ImageShelf): CaseRunner {
   const scratch = mkdtempSync(join(tmpdir(), 'nodeproof-cases-'));
   const images = join(scratch, 'images');
   mkdirSync(images);
-  const shelf = openImageShelf(images);
+  const shelf = given ?? openImageShelf(images);
   let count = 0;
   return {
     run: async (one) => {
