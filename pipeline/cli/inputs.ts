@@ -37,6 +37,26 @@ export function inFile<T>(path: string, step: () => T): T {
   return within(path, step);
 }
 
+export type NumberedLine = { readonly number: number; readonly line: Uint8Array };
+
+/** The lines of a file of JSON lines, counted from 1, those without any character but white space left out. Fault: limit.lines. */
+export function splitLines(bytes: Uint8Array): readonly NumberedLine[] {
+  const lines: NumberedLine[] = [];
+  let number = 0;
+  for (let start = 0; start < bytes.byteLength; number++) {
+    const end = bytes.indexOf(newline, start);
+    const line = bytes.subarray(start, end < 0 ? bytes.byteLength : end);
+    start += line.byteLength + 1;
+    if (line.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d)) continue;
+    lines.push({ number: number + 1, line });
+    if (lines.length > limits.bundleLines)
+      throw new Fault('limit.lines', `Cannot read the lines: more than ${limits.bundleLines}`);
+  }
+  return lines;
+}
+
+const newline = 0x0a;
+
 export function renderJson(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }

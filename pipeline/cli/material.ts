@@ -12,7 +12,7 @@ import {
   parseTrustPack,
   type TrustPack,
 } from '../trust/index.ts';
-import { asConfiguration, inFile, inputLimits, readInput } from './inputs.ts';
+import { asConfiguration, inFile, inputLimits, readInput, splitLines } from './inputs.ts';
 import type { World } from './world.ts';
 
 /** Where attestations, roots and keys come from. None of it is trusted: the policy picks what counts. */
@@ -36,7 +36,7 @@ export function readMaterial(options: MaterialOptions, policy: Policy, world: Wo
     readBundles(world, path),
   );
   const roots = options['trusted-root'].map((path) =>
-    asConfiguration(path, () => parseTrustedRootCandidate(readInput(world, path, limits.trustPackBytes))),
+    asConfiguration(path, () => parseTrustedRootCandidate(readInput(world, path, limits.trustedRootBytes))),
   );
   const keys = options['public-key'].map((path) =>
     inFile(path, () => parsePublicKey(Buffer.from(readInput(world, path, inputLimits.pem)).toString('utf8'))),
@@ -69,11 +69,8 @@ function packedBundles({ path, pack }: NamedPack): readonly BundleFile[] {
 function readBundles(world: World, path: string): readonly BundleFile[] {
   const bytes = readInput(world, path, limits.trustPackBytes);
   if (!path.endsWith('.jsonl')) return readable(path, () => parseJsonBytes(bytes, 'bundle', limits.bundleBytes));
-  const lines = Buffer.from(bytes).toString('utf8').split('\n');
-  return lines.flatMap((line, at) =>
-    line.trim() === ''
-      ? []
-      : readable(`${path} line ${at + 1}`, () => parseJsonBytes(Buffer.from(line), 'bundle', limits.bundleBytes)),
+  return inFile(path, () => splitLines(bytes)).flatMap(({ number, line }) =>
+    readable(`${path} line ${number}`, () => parseJsonBytes(line, 'bundle', limits.bundleBytes)),
   );
 }
 
