@@ -1,6 +1,6 @@
+export type { Hashing } from './hashing.ts';
 export { type ImageArtifact, readImageArtifacts, readSysextArtifact, type SysextArtifact } from './artifact.ts';
 export {
-  type Hashing,
   inspectFile,
   type Inspection,
   type InspectionOptions,

@@ -13,6 +13,7 @@ import {
 import { Digest, exit, Fault, limits } from '../../core/index.ts';
 import { digestDecompressed, openFileSource, writeDirectoryAtomically } from '../../edge/files/index.ts';
 import { type HashingPool, openHashingPool } from '../../edge/hashing/index.ts';
+import { inventoryThread } from '../../edge/inventory/index.ts';
 import { plainName } from '../../formats/schema/index.ts';
 import {
   type BuildContext,
@@ -41,7 +42,8 @@ export const runAttest: Run<typeof attestCommand> = async (invocation) => {
   const out = resolve(world.directory, options.out);
   let release: Release | undefined;
   await writeDirectoryAtomically(out, async (directory) => {
-    await using hashing = openHashingPool();
+    await using pool = openHashingPool();
+    const hashing = { ...pool, inventory: inventoryThread };
     using progress = openProgress(world, `reading ${options.image}`);
     const artifacts = await readArtifacts(invocation, plan, hashing, progress.tell);
     release = await attestRelease({ ...plan, ...artifacts, progress: progress.tell }, signer);
