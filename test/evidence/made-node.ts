@@ -123,6 +123,7 @@ function addTo(directories: Map<string, Set<string>>, path: string): void {
 function placedAs(path: string, entry: MadeEntry | undefined): PlacedFile {
   const numbers = { inode: 1, device: '8:9' };
   if (entry === undefined) return { path, kind: 'directory', ...numbers, sizeBytes: 0 };
+  if (path === '/dev/null') return { path, kind: 'character-device', inode: 0, device: '0:0', sizeBytes: 0 };
   if (typeof entry === 'string') return { path, kind: 'file', ...numbers, sizeBytes: Buffer.byteLength(entry) };
   if (entry instanceof Uint8Array) return { path, kind: 'file', ...numbers, sizeBytes: entry.byteLength };
   if ('content' in entry) {
