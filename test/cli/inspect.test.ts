@@ -5,7 +5,7 @@ import { runCommandLine } from '../support/command-line.ts';
 import { demo, openWorkshop, readDemoCertificate, readDemoImage, type Workshop } from '../support/demo-images.ts';
 
 let workshop: Workshop;
-const whole = { image: new Uint8Array(), falco: new Uint8Array() };
+const whole: { image: Uint8Array; falco: Uint8Array } = { image: new Uint8Array(), falco: new Uint8Array() };
 
 beforeAll(() => {
   workshop = openWorkshop(demo.kubernetes);
