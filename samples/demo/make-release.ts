@@ -51,6 +51,7 @@ const releaseWorkflow = `acme/node-images/.github/workflows/release.yml@${tag}`;
 
 await using sigstore = await openLoopbackSigstore({ rekor: 'v2', clock });
 await using privateSigstore = await openLoopbackSigstore({ rekor: 'v2', clock });
+await using forgedSigstore = await openLoopbackSigstore({ rekor: 'v2', clock });
 await using hashing = openHashingPool();
 const scratch = mkdtempSync(join(tmpdir(), 'nodeproof-demo-release-'));
 for (const name of ['release', 'packs', 'node']) rmSync(join(here, name), { recursive: true, force: true });
@@ -98,7 +99,8 @@ try {
   const imitation = await sign(keyless(privateSigstore, release), nodeSetStatement(rebuilt));
   writePack('private-authority', [root, privateRoot], [honestBundle, imitation]);
   // Everything of the attacker's own, under the names of the honest pack.
-  writePack('forged', [privateRoot], [imitation], { packName: set.name });
+  const forged = await sign(keyless(forgedSigstore, release), nodeSetStatement(rebuilt));
+  writePack('forged', [forgedSigstore.trustedRoot], [forged], { packName: set.name });
   writePack('forged-key', [root], [honestBundle, await sign(strangerKey(), nodeSetStatement(rebuilt))]);
 
   // Signed by the right workflow, about something else than the node.
