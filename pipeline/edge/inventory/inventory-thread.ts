@@ -12,6 +12,9 @@ type Task = {
   readonly counter: Int32Array;
 };
 
+/** What is decompressed is garbage as soon as it is hashed: a small young generation keeps it from piling up. */
+const resourceLimits = { maxYoungGenerationSizeMb: 6 } as const;
+
 /** This module is the thread's program too, so that a bundle needs no second file. */
 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
 if (!isMainThread && isTask(workerData)) parentPort?.postMessage(examine(workerData));
@@ -26,7 +29,12 @@ export function startInventoryThread(
   counter: Int32Array,
 ): Promise<ReadonlyMap<number, FileFindings>> {
   const task: Task = { nodeproof: 'inventory', location, mount, counter };
-  const worker = new Worker(new URL(import.meta.url), { workerData: task, execArgv: [], name: 'inventory' });
+  const worker = new Worker(new URL(import.meta.url), {
+    workerData: task,
+    execArgv: [],
+    name: 'inventory',
+    resourceLimits,
+  });
   return new Promise((settle) => {
     const give = (findings: ReadonlyMap<number, FileFindings>): void => {
       settle(findings);
