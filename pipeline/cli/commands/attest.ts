@@ -23,7 +23,7 @@ import {
   parseBuildContext,
 } from '../../provenance/index.ts';
 import { renderFacts } from '../../report/index.ts';
-import { parseTrustedRootCandidate, publicGoodRoot } from '../../trust/index.ts';
+import { checkTrustedRoot, parseTrustedRootCandidate, publicGoodRoot } from '../../trust/index.ts';
 import type { Invocation, Run } from '../command.ts';
 import { asConfiguration, inFile, inputLimits, parseEnd, readInput, renderJson } from '../inputs.ts';
 import { openProgress } from '../progress.ts';
@@ -91,7 +91,11 @@ function readContext(path: string | undefined, world: World): BuildContext {
 /** Without services of the user's choice a keyless signature is Sigstore's public instance's, whose root ships with us. */
 function readTrustedRoots(options: AttestInvocation['options'], world: World): ReleaseInput['trustedRoots'] {
   const given = options['trusted-root'].map((path) =>
-    asConfiguration(path, () => parseTrustedRootCandidate(readInput(world, path, limits.trustedRootBytes))),
+    asConfiguration(path, () => {
+      const candidate = parseTrustedRootCandidate(readInput(world, path, limits.trustedRootBytes));
+      checkTrustedRoot(candidate.json);
+      return candidate;
+    }),
   );
   const usesPublicGood = options.key === undefined && options['signing-config'] === undefined;
   return given.length === 0 && usesPublicGood ? [publicGoodRoot()] : given;
