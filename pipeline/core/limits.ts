@@ -118,6 +118,8 @@ export const limits = {
   derElements: 20_000,
   /** Bytes of the JSON in a verity signature partition (systemd-repart: at most 16 KiB with its padding). */
   veritySignatureBytes: 64 * KiB,
+  /** Entries of one extension directory: each image in it is read as a whole. */
+  extensions: 256,
   /** Bytes of an evidence document. */
   evidenceBytes: 16 * MiB,
   /** Bytes of an image that a case of `policy test` unpacks, of its case.yaml, and cases in one run. */

@@ -69,7 +69,7 @@ async function packOf(sets: readonly NodeSet[], version = 5): Promise<Uint8Array
         predicateType: nodeSetPredicateType,
         predicate: set,
       };
-      const bytes = await signer.signStatement(encodeCanonicalJson(statement as Json), 'application/vnd.in-toto+json');
+      const bytes = await signer.signStatement(encodeCanonicalJson(statement), 'application/vnd.in-toto+json');
       return JSON.parse(Buffer.from(bytes).toString('utf8')) as Json;
     }),
   );
@@ -133,9 +133,7 @@ async function run(...args: readonly string[]): Promise<Outcome> {
 
 const verify = ['node', 'verify', '--policy', 'policy.yaml', '--trust-pack', 'pack.json', '--root', 'root'];
 
-async function verifyJson(
-  ...more: readonly string[]
-): Promise<{
+async function verifyJson(...more: readonly string[]): Promise<{
   exit: number;
   document: Record<string, unknown> & { findings: { code: string; message: string; field: string }[] };
 }> {

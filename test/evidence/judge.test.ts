@@ -14,6 +14,7 @@ import {
   reference,
   replace,
   stableNode,
+  textOf,
   usrHash,
   usrTable,
 } from './made-node.ts';
@@ -69,8 +70,7 @@ describe('An honest node', () => {
   });
 
   test('whose kernel prints the mount table from new to old is read alike', async () => {
-    const table = stableNode['/proc/self/mountinfo'];
-    const reversed = String(table).trimEnd().split('\n').reverse().join('\n');
+    const reversed = textOf(stableNode, '/proc/self/mountinfo').trimEnd().split('\n').reverse().join('\n');
     expect(await codesOf({ ...stableNode, '/proc/self/mountinfo': `${reversed}\n` })).toEqual([]);
   });
 
@@ -89,6 +89,29 @@ describe('An honest node', () => {
           .split(':')
           .map((layer) => `lowerdir+=${layer}`)
           .join(','),
+    );
+    expect(await codesOf(node)).toEqual([]);
+  });
+
+  test('with an extension that reaches into /opt sees its own images through a merge there', async () => {
+    const node = addMount('62 22 0:52 / /opt ro - overlay sysext ro,lowerdir=/run/systemd/sysext/meta/opt:/opt');
+    const through = { content: image('kubernetes.raw'), inode: 131_080, device: '0:53' };
+    expect(await codesOf(change(node, { [kubernetesPath]: through }))).toEqual([]);
+    expect(await codesOf(change(stableNode, { [kubernetesPath]: through }))).toEqual(['extension.swapped']);
+  });
+
+  test('may have an image that ends within a block, of which the loop device shows less', async () => {
+    const content = Buffer.concat([image('kubernetes.raw'), Buffer.alloc(100)]);
+    const node = change(betaNode, { [kubernetesPath]: { content, inode: 131_080, device: '8:9' } });
+    expect(await codesOf(node)).toEqual([]);
+  });
+
+  test('may run loop devices of others, with inodes that files in /usr have too', async () => {
+    const node = replace(
+      stableNode,
+      '/$losetup',
+      ']}',
+      ',{"name":"/dev/loop9","maj:min":"7:9","back-file":"/var/lib/volumes/a","back-ino":1041,"back-maj:min":"8:17","offset":0,"autoclear":false}]}',
     );
     expect(await codesOf(node)).toEqual([]);
   });
@@ -309,7 +332,7 @@ const lies: Readonly<
   'the mapping of an extension goes on with a plain device': [
     'extension.table',
     change(betaNode, {
-      '/$dmsetup-table': `${String(betaNode['/$dmsetup-table'])}loop0p1-verity: 16 8 linear 8:9 0\n`,
+      '/$dmsetup-table': `${textOf(betaNode, '/$dmsetup-table')}loop0p1-verity: 16 8 linear 8:9 0\n`,
     }),
   ],
   'the mapping of an extension forgives': [
@@ -432,7 +455,7 @@ describe('A node without extensions', () => {
 });
 
 function addMount(line: string): MadeNode {
-  return { ...stableNode, '/proc/self/mountinfo': `${String(stableNode['/proc/self/mountinfo'])}${line}\n` };
+  return { ...stableNode, '/proc/self/mountinfo': `${textOf(stableNode, '/proc/self/mountinfo')}${line}\n` };
 }
 
 function unreadable(path: string) {

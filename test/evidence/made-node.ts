@@ -298,6 +298,13 @@ export function mapping(block: string, device: string, name: string, sectors: nu
   };
 }
 
+/** A text of the node. */
+export function textOf(node: MadeNode, path: string): string {
+  const entry = node[path];
+  if (typeof entry !== 'string') throw new TypeError(`${path} is no text`);
+  return entry;
+}
+
 /** A node with something else: `undefined` takes a path away. */
 export function change(node: MadeNode, changes: Readonly<Record<string, MadeEntry | undefined>>): MadeNode {
   const entries = Object.entries({ ...node, ...changes });
@@ -311,8 +318,7 @@ export function replace(
   pattern: string | RegExp,
   text: string | ((...matches: string[]) => string),
 ): MadeNode {
-  const before = node[path];
-  if (typeof before !== 'string') throw new TypeError(`${path} is no text`);
+  const before = textOf(node, path);
   const after = typeof text === 'string' ? before.replace(pattern, text) : before.replace(pattern, text);
   if (after === before) throw new TypeError(`nothing to replace in ${path}`);
   return { ...node, [path]: after };
