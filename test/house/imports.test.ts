@@ -33,6 +33,7 @@ const siblings: Readonly<Record<string, string>> = {
   'policy → verify': 'rules take verified statements only',
   'report → attest': 'the types of what an inspection found',
   'edge/hashing → edge/files': 'what is hashed is an open file',
+  'edge/inventory → edge/files': 'what is inventoried is an open file',
   'edge/node → edge/files': 'a node is files, too',
   'edge/node → edge/hashing': 'extensions are hashed on all cores',
   'formats/btrfs → formats/crc32c': 'the checksum of its metadata',
