@@ -1,11 +1,22 @@
 import { resolve } from 'node:path';
 import { Fault, limits, within } from '../core/index.ts';
 import { readSmallFile } from '../edge/files/index.ts';
+import { plainName } from '../formats/schema/index.ts';
 import type { World } from './world.ts';
 
 /** Reads an input file that must not be larger than a cap. Faults: file.*, with the path as it was given. */
 export function readInput(world: World, path: string, maxBytes: number): Uint8Array {
   return readSmallFile(resolve(world.directory, path), maxBytes);
+}
+
+/** As readInput, of a file that is the user's own word: a policy, a key, settings. One too large is exit 2. Faults: config.size, file.*. */
+export function readConfiguration(world: World, path: string, maxBytes: number): Uint8Array {
+  try {
+    return readInput(world, path, maxBytes);
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== 'limit.file-bytes') throw error;
+    throw new Fault('config.size', `Cannot use ${path}: more than ${maxBytes} bytes`, { where: path, cause: error });
+  }
 }
 
 const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{3})?Z$/;
@@ -29,6 +40,15 @@ export function parseEnd(text: string, option: string, start: Date): string {
   throw new Fault(
     'usage.time',
     `Cannot use --${option} ${text}: it is not after ${start.toISOString()}, when this is issued`,
+  );
+}
+
+/** A name that begins the names of files and is a word of policies. Faults: usage.name, usage.role … after the option. */
+export function parseName(text: string, option: string): string {
+  if (plainName.safeParse(text).success) return text;
+  throw new Fault(
+    `usage.${option}`,
+    `Cannot use --${option} ${JSON.stringify(text.slice(0, 140))}: want letters, digits, . _ + @ and -, at most 128, the first a letter or digit`,
   );
 }
 

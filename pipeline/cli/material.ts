@@ -12,7 +12,7 @@ import {
   parseTrustPack,
   type TrustPack,
 } from '../trust/index.ts';
-import { asConfiguration, inFile, inputLimits, readInput, splitLines } from './inputs.ts';
+import { asConfiguration, inFile, inputLimits, readConfiguration, readInput, splitLines } from './inputs.ts';
 import type { World } from './world.ts';
 
 /** Where attestations, roots and keys come from. None of it is trusted: the policy picks what counts. */
@@ -36,10 +36,10 @@ export function readMaterial(options: MaterialOptions, policy: Policy, world: Wo
     readBundles(world, path),
   );
   const roots = options['trusted-root'].map((path) =>
-    asConfiguration(path, () => parseTrustedRootCandidate(readInput(world, path, limits.trustedRootBytes))),
+    asConfiguration(path, () => parseTrustedRootCandidate(readConfiguration(world, path, limits.trustedRootBytes))),
   );
   const keys = options['public-key'].map((path) =>
-    inFile(path, () => parsePublicKey(Buffer.from(readInput(world, path, inputLimits.pem)).toString('utf8'))),
+    inFile(path, () => parsePublicKey(Buffer.from(readConfiguration(world, path, inputLimits.pem)).toString('utf8'))),
   );
   const candidates: Candidates = {
     trustedRoots: [...roots, ...packs.flatMap(({ pack }) => pack.trustedRoots)],

@@ -308,7 +308,7 @@ describe('a bundle that does not verify is not released', () => {
   });
 
   it('where another key signed than the one that says so', async () => {
-    const signer: Signer = { by: keySigner().by, signStatement: keySigner().signStatement };
+    const signer: Signer = { ...keySigner(), by: keySigner().by };
     expect(await faultOf(attest({}, signer))).toMatchObject({ code: 'attest.unverifiable' });
   });
 

@@ -123,7 +123,7 @@ describe('attest', () => {
     const without = ['--without', 'docker-flatcar', 'containerd-flatcar', '--json'];
     const good = await attest([...args, ...without, '--trusted-root', 'trusted-root.json', '--out', 'keyless'], {});
     expect(good).toMatchObject({ exit: 0, json: { verified: true, statements: 3 } });
-    sigstore.override('rekorV2', () => ({ status: 201, body: '{}' }) as never);
+    sigstore.override('rekorV2', () => ({ status: 201, body: '{}' }));
     const bad = await attest([...args, ...without, '--trusted-root', 'trusted-root.json', '--out', 'refused'], {});
     expect(bad.exit).not.toBe(0);
     expect(leftovers()).toEqual([]);

@@ -14,7 +14,6 @@ import { Digest, exit, Fault, limits } from '../../core/index.ts';
 import { digestDecompressed, openFileSource, writeDirectoryAtomically } from '../../edge/files/index.ts';
 import { type HashingPool, openHashingPool } from '../../edge/hashing/index.ts';
 import { inventoryThread } from '../../edge/inventory/index.ts';
-import { plainName } from '../../formats/schema/index.ts';
 import {
   type BuildContext,
   buildContextBytes,
@@ -25,7 +24,16 @@ import {
 import { renderFacts } from '../../report/index.ts';
 import { checkTrustedRoot, parseTrustedRootCandidate, publicGoodRoot } from '../../trust/index.ts';
 import type { Invocation, Run } from '../command.ts';
-import { asConfiguration, inFile, inputLimits, parseEnd, readInput, renderJson } from '../inputs.ts';
+import {
+  asConfiguration,
+  inFile,
+  inputLimits,
+  parseEnd,
+  parseName,
+  readConfiguration,
+  readInput,
+  renderJson,
+} from '../inputs.ts';
 import { openProgress } from '../progress.ts';
 import { openSigner } from '../signer.ts';
 import type { attestCommand } from '../table.ts';
@@ -61,8 +69,8 @@ async function readPlan({ options, world }: AttestInvocation): Promise<Plan> {
   const time = documentTime(world);
   const named = (path: string) => ({ name: path, bytes: readInput(world, path, inputLimits.upstream) });
   return {
-    name: plain(options.name, 'name'),
-    role: options.role === undefined ? null : plain(options.role, 'role'),
+    name: parseName(options.name, 'name'),
+    role: options.role === undefined ? null : parseName(options.role, 'role'),
     validUntil: options['valid-until'] === undefined ? null : parseEnd(options['valid-until'], 'valid-until', time),
     time,
     without: options.without,
@@ -74,25 +82,16 @@ async function readPlan({ options, world }: AttestInvocation): Promise<Plan> {
   };
 }
 
-/** The name of a set begins the names of files, and a role is a word of policies. */
-function plain(text: string, option: string): string {
-  if (plainName.safeParse(text).success) return text;
-  throw new Fault(
-    `usage.${option}`,
-    `Cannot use --${option} ${JSON.stringify(text)}: want letters, digits, . _ + @ and -, at most 128`,
-  );
-}
-
 function readContext(path: string | undefined, world: World): BuildContext {
   if (path === undefined) return githubBuildContext(world.environment) ?? localBuildContext;
-  return inFile(path, () => parseBuildContext(readInput(world, path, buildContextBytes)));
+  return inFile(path, () => parseBuildContext(readConfiguration(world, path, buildContextBytes)));
 }
 
 /** Without services of the user's choice a keyless signature is Sigstore's public instance's, whose root ships with us. */
 function readTrustedRoots(options: AttestInvocation['options'], world: World): ReleaseInput['trustedRoots'] {
   const given = options['trusted-root'].map((path) =>
     asConfiguration(path, () => {
-      const candidate = parseTrustedRootCandidate(readInput(world, path, limits.trustedRootBytes));
+      const candidate = parseTrustedRootCandidate(readConfiguration(world, path, limits.trustedRootBytes));
       checkTrustedRoot(candidate.json);
       return candidate;
     }),

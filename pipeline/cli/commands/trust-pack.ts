@@ -11,22 +11,36 @@ import {
   trustPackMediaType,
 } from '../../trust/index.ts';
 import type { Run } from '../command.ts';
-import { asConfiguration, inFile, inputLimits, parseEnd, readInput, renderJson, splitLines } from '../inputs.ts';
+import {
+  asConfiguration,
+  inFile,
+  inputLimits,
+  parseEnd,
+  parseName,
+  readConfiguration,
+  readInput,
+  renderJson,
+  splitLines,
+} from '../inputs.ts';
 import type { trustPackCommand } from '../table.ts';
 import { documentTime, type World } from '../world.ts';
 
 export const runTrustPack: Run<typeof trustPackCommand> = async ({ operands, options, world }) => {
   const issued = documentTime(world);
+  const name = parseName(options.name, 'name');
   const gathered = operands.map((path) => inFile(path, () => gather(path, world)));
   const bytes = encodeTrustPack({
-    name: options.name,
+    name,
     version:
       options.version === undefined ? Math.max(1, Math.floor(issued.getTime() / 1000)) : parseVersion(options.version),
     issuedAt: issued.toISOString().replace(/\.\d{3}Z$/, 'Z'),
     expiresAt: options['expires-at'] === undefined ? null : parseEnd(options['expires-at'], 'expires-at', issued),
     trustedRoots: distinct([
       ...options['trusted-root'].map((path) =>
-        asConfiguration(path, () => parseTrustedRootCandidate(readInput(world, path, limits.trustedRootBytes)).json),
+        asConfiguration(
+          path,
+          () => parseTrustedRootCandidate(readConfiguration(world, path, limits.trustedRootBytes)).json,
+        ),
       ),
       ...gathered.flatMap((part) => part.trustedRoots),
     ]),
@@ -88,7 +102,7 @@ function readBundles(path: string, bytes: Uint8Array): readonly Json[] {
 }
 
 function readKey(path: string, world: World): string {
-  const pem = Buffer.from(readInput(world, path, inputLimits.pem)).toString('utf8');
+  const pem = Buffer.from(readConfiguration(world, path, inputLimits.pem)).toString('utf8');
   inFile(path, () => parsePublicKey(pem));
   return pem;
 }

@@ -4,13 +4,13 @@ import { openHashingPool } from '../../edge/hashing/index.ts';
 import { emptyState, judgeArtifact, parsePolicy } from '../../policy/index.ts';
 import { buildVerdictDocument, renderVerdict, type VerdictReport } from '../../report/index.ts';
 import type { Run } from '../command.ts';
-import { inFile, parseTime, readInput, renderJson } from '../inputs.ts';
+import { inFile, parseTime, readConfiguration, renderJson } from '../inputs.ts';
 import { readMaterial } from '../material.ts';
 import type { verifyCommand } from '../table.ts';
 
 export const runVerify: Run<typeof verifyCommand> = async ({ operands, options, world }) => {
   const { policy, digest } = inFile(options.policy, () =>
-    parsePolicy(readInput(world, options.policy, limits.policyBytes)),
+    parsePolicy(readConfiguration(world, options.policy, limits.policyBytes)),
   );
   const now = options.at === undefined ? world.now() : parseTime(options.at, 'at');
   const material = readMaterial(options, policy, world);
