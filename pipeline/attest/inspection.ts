@@ -8,10 +8,12 @@ import {
   isNodeImage,
   judgeNodeImage,
   judgeSysext,
+  type NestedFile,
   type NestedState,
   type NestedSysext,
   type NodeImage,
   openNodeImage,
+  type OpenedNodeImage,
   readUsrVerity,
   type Sysext,
   type UsrHashFacts,
@@ -148,14 +150,13 @@ async function inspectNodeImage(
   options: InspectionOptions,
 ): Promise<NodeImageInspection> {
   const opened = openNodeImage(source);
-  const [digests, image, inventory] = await Promise.all([
+  const { files, directories } = findNestedFiles(opened);
+  const [digests, image, { sysexts, inventory }] = await Promise.all([
     hashing.digestSource(source, options.digests),
     readUsrVerity(opened, hashing.hashLeaves),
-    readInventory(opened.usr.tree, hashing),
+    readFiles(opened, files, hashing),
   ]);
   const { os, architecture, tree } = image.usr;
-  const { files, directories } = findNestedFiles(image);
-  const sysexts = await visitNestedSysexts(files, hashing.hashLeaves, describeNested);
   return {
     kind: 'node-image',
     format: image.layout,
@@ -170,6 +171,12 @@ async function inspectNodeImage(
     kernel: kernelFacts(image),
     sysexts,
   };
+}
+
+/** The extensions first: each is in memory as a whole, which is the least while nothing else is. */
+async function readFiles({ usr }: OpenedNodeImage, nested: readonly NestedFile[], hashing: Hashing) {
+  const sysexts = await visitNestedSysexts(nested, hashing.hashLeaves, describeNested);
+  return { sysexts, inventory: await readInventory(usr.tree, hashing) };
 }
 
 function kernelFacts({ kernel }: NodeImage): NodeImageInspection['kernel'] {

@@ -7,7 +7,7 @@ export {
   type UsrHashFacts,
 } from './contradictions.ts';
 export { openFileTree } from './file-system.ts';
-export { findNestedFiles, type NestedState } from './nested-places.ts';
+export { findNestedFiles, type NestedFile, type NestedState } from './nested-places.ts';
 export { type NestedSysext, visitNestedSysexts } from './nested-sysexts.ts';
 export {
   isNodeImage,
