@@ -92,7 +92,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What computes is no IO: the rest of Node is for edge/ and cli/ alone. */
-const pureModules: ReadonlySet<string> = new Set(['node:crypto', 'node:zlib']);
+const pureModules: ReadonlySet<string> = new Set(['node:buffer', 'node:crypto', 'node:zlib']);
 
 const world: Readonly<Record<string, RegExp>> = {
   process: /(?<![.\w])process\./,
