@@ -105,9 +105,15 @@ export function renderCasesHead(): string {
 /** One line: the verdict, whose it is, and the reason that tells the case. */
 export function renderCase({ verdict, title, expected, findings, differences }: CaseOutcome): string {
   const main = findings.find((finding) => finding.code === expected.findings[0]) ?? findings[0];
-  const why = main === undefined ? '' : `: ${shorten(main.message)} [${main.code}]`;
+  const why = main === undefined ? '' : `: ${tellFinding(main)} [${main.code}]`;
   const wrong = differences.length === 0 ? '' : `\n          NOT AS EXPECTED: ${differences.join('; ')}`;
   return `  ${verdict === 'admit' ? 'ADMIT ' : 'REFUSE'}  ${title}${why}${wrong}\n`;
+}
+
+/** The sentence, and what was found where the sentence leaves it to the fields. */
+function tellFinding({ message, actual, expected }: CaseOutcome['findings'][number]): string {
+  const told = actual === null || actual === undefined || message.includes(actual);
+  return shorten(told ? message : `${message}: ${actual}, want ${expected ?? 'none'}`);
 }
 
 export function renderSummary(outcomes: readonly CaseOutcome[], fresh: VerdictDocument, seconds: number): string {
