@@ -206,6 +206,18 @@ const lies: Readonly<
     'command-line.denied',
     replace(stableNode, '/proc/cmdline', 'console=tty0', 'init=/opt/bin/evil'),
   ],
+  'the boot was handed to a shell of the initrd, in quotes that only the kernel sees': [
+    'command-line.denied',
+    replace(stableNode, '/proc/cmdline', 'console=tty0', 'console="tty0 rd.break x"'),
+  ],
+  'a usr hash is hidden in quotes that only the kernel sees': [
+    'command-line.usr-hash',
+    replace(stableNode, '/proc/cmdline', 'console=tty0', `console="tty0 verity.usrhash=${'11'.repeat(32)} x"`),
+  ],
+  'init was given another environment': [
+    'command-line.denied',
+    replace(stableNode, '/proc/cmdline', 'console=tty0', 'LD_PRELOAD=/var/lib/evil.so'),
+  ],
   'a kernel argument is not in the grammar': [
     'command-line.unlisted',
     replace(stableNode, '/proc/cmdline', 'console=tty0', 'nosmt'),
