@@ -159,15 +159,28 @@ function byproductsOf(member: ImageArtifact | SysextArtifact): readonly Resource
   return [{ name: member.kind === 'node-image' ? 'usr hash' : 'root hash', digest: { dmVerityRootHash: rootHash } }];
 }
 
+/** Each signature waits for a log and a clock: several wait together. */
+const signaturesAtOnce = 4;
+
 async function signAll(
   statements: readonly UnsignedStatement[],
   signer: Signer,
   { trustedRoots, progress }: ReleaseInput,
 ): Promise<readonly SignedStatement[]> {
   const signed: SignedStatement[] = [];
-  for (const [at, statement] of statements.entries()) {
-    progress(`signing ${at + 1} of ${statements.length}`);
-    signed.push(await signVerified(statement, signer, trustedRoots));
+  const waiting = [...statements.entries()].reverse();
+  const signNext = async (): Promise<void> => {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const [at, statement] = next;
+      progress(`signing ${at + 1} of ${statements.length}`);
+      signed[at] = await signVerified(statement, signer, trustedRoots);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: signaturesAtOnce }, signNext));
+  } finally {
+    // After a failure nothing more is signed.
+    waiting.length = 0;
   }
   return signed;
 }
