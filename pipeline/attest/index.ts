@@ -1,9 +1,7 @@
 export { type ImageArtifact, readImageArtifacts, readSysextArtifact, type SysextArtifact } from './artifact.ts';
 export { attestRelease, type Release, type ReleaseInput } from './release.ts';
 export {
-  isSafeServiceUrl,
   type LogService,
-  noServices,
   parseSigningConfig,
   publicGoodServices,
   selectServices,
