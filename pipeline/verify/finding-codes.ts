@@ -36,6 +36,8 @@ export const faultCodes = Object.freeze({
   'json.text': 'a text holds half of a surrogate pair',
   'limit.json': 'a document is larger than its limit',
   'limit.json-depth': 'a document is nested deeper than its limit',
+  'limit.json-members': 'an object in a document has more members than any that is meant',
+  'limit.json-values': 'a document holds more values than its size lets expect',
   'dsse.envelope': 'the envelope has a field that is missing, unknown or malformed',
   'bundle.media-type': 'the bundle is of an unknown version',
   'bundle.field': 'the bundle has a field that is missing, unknown or malformed',
