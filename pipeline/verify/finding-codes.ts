@@ -60,6 +60,7 @@ export const faultCodes = Object.freeze({
   'signature.no-key': 'the signature was made with none of the pinned keys',
   'signature.no-root': 'the bundle has a certificate, and no root is pinned',
   'signature.identity': 'the bundle is signed by someone else than expected',
+  'signature.key-time': 'the pinned key signed before its start date or after its end date',
   'signature.artifact': 'the message signature is over another artifact',
   'statement.payload-type': 'the envelope’s payload is no in-toto statement',
   'statement.type': 'the payload is a statement of an unknown type',
