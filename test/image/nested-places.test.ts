@@ -86,11 +86,11 @@ describe('the extensions inside a node image', () => {
 
   it('that are directories are told apart: they have no digest', () => {
     const root = {
-      '/var/lib/extensions/mytest/usr/bin/tool': 'x',
+      '/var/lib/extensions/my-tools/usr/bin/tool': 'x',
       '/etc/extensions/other': link('/opt/other'),
       '/opt/other/usr/a': '',
     };
-    expect(findNestedFiles(imageOf(flatcar, root)).directories).toEqual(['/opt/other', '/var/lib/extensions/mytest']);
+    expect(findNestedFiles(imageOf(flatcar, root)).directories).toEqual(['/opt/other', '/var/lib/extensions/my-tools']);
   });
 
   it('are no files of other names, dangling links, links in a circle or links to nowhere known', () => {
