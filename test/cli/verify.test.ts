@@ -116,6 +116,18 @@ describe('verify admits', () => {
   });
 });
 
+describe('a trust pack in a directory', () => {
+  it('must be as fresh as one that was given; the newest of several is asked', async () => {
+    const packed = JSON.parse(readFileSync(workshop.path(pack), 'utf8')) as { version: number };
+    mkdirSync(workshop.path('packs'));
+    const expiresAt = '2026-11-01T00:00:00Z';
+    workshop.write('packs/old.trust-pack.json', JSON.stringify({ ...packed, expiresAt }));
+    expect((await verify(demo.falco, ...byPolicy, '--dir', 'packs')).stdout).toContain('[trust-pack.expired]');
+    workshop.write('packs/renewed.trust-pack.json', JSON.stringify({ ...packed, version: packed.version + 1 }));
+    expect((await verify(demo.falco, ...byPolicy, '--dir', 'packs')).exit).toBe(0);
+  });
+});
+
 describe('a trust pack that was packed again', () => {
   it('verifies what the release verifies', async () => {
     const world = { directory: workshop.directory, now };
