@@ -131,11 +131,25 @@ function buildMemberProvenance(
   const provenance = buildProvenance({
     context: input.context,
     parameters: provenanceParameters(input),
-    dependencies,
+    dependencies: [...originOf(member, input.image), ...dependencies],
     byproducts: byproductsOf(member),
     nodeproofVersion: input.nodeproofVersion,
   });
   return buildProvenanceStatement(member, member.kind === 'node-image' ? input.shipped : null, provenance);
+}
+
+/** An extension that was not given on its own was taken out of the image. */
+function originOf(member: ImageArtifact | SysextArtifact, image: ImageArtifact): readonly ResourceDescriptor[] {
+  if (member.kind === 'node-image' || member.path === null) return [];
+  const [sha256] = image.digests;
+  return [
+    {
+      name: image.fileName,
+      uri: `file:${encodeURIComponent(image.fileName)}`,
+      digest: { sha256: sha256.hex },
+      annotations: { nodeproof_verified: true, path: member.path },
+    },
+  ];
 }
 
 /** What the one who ran attest chose: its options, lists in an order of their own. */

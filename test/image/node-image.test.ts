@@ -153,6 +153,10 @@ describe('an extension with verity', () => {
     expect(judgeSysext({ ...sysext, verity: null })).toMatchObject([{ code: 'image.signed-root-hash' }]);
   });
 
+  it('contradicts itself where its partition is of the type for another machine', () => {
+    expect(judgeSysext({ ...sysext, partitionArchitecture: 'arm64' })).toMatchObject([{ code: 'image.architecture' }]);
+  });
+
   it('contradicts itself where a data block was altered', async () => {
     const altered = Buffer.from(falco);
     // Behind the last file of the file system: it still reads.
