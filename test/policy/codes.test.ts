@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadCases } from '../../pipeline/cli/cases/index.ts';
-import { collectEvidence } from '../../pipeline/evidence/index.ts';
+import { collectEvidence } from '../../pipeline/collection/index.ts';
 import { policyFindingCodes } from '../../pipeline/policy/index.ts';
 import type { NodeIdentity } from '../../pipeline/release/index.ts';
 import { betaNode, openMadeNode } from '../evidence/made-node.ts';

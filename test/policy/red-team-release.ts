@@ -1,7 +1,8 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { stringify } from 'yaml';
 import { decide, Digest, type Verdict } from '../../pipeline/core/index.ts';
-import { buildEvidenceIdentity, collectEvidence, type Evidence } from '../../pipeline/evidence/index.ts';
+import { collectEvidence } from '../../pipeline/collection/index.ts';
+import { buildEvidenceIdentity, type Evidence } from '../../pipeline/evidence/index.ts';
 import { encodePreAuthentication, inTotoPayloadType } from '../../pipeline/formats/dsse/index.ts';
 import { parseBundle } from '../../pipeline/formats/sigstore-bundle/index.ts';
 import {
