@@ -66,13 +66,8 @@ export {
   type Situation,
   type State,
 } from './policy/index.ts';
-export {
-  buildEvidenceIdentity,
-  collectEvidence,
-  type Evidence,
-  type NodeWorld,
-  parseEvidence,
-} from './evidence/index.ts';
+export { collectEvidence, type NodeWorld } from './collection/index.ts';
+export { buildEvidenceIdentity, type Evidence, parseEvidence } from './evidence/index.ts';
 export {
   buildIdentity,
   compareIdentities,

@@ -91,3 +91,8 @@ export function extensionMapping(extension: Extension, evidence: Evidence): Mapp
 function isOn({ dataDevice }: VerityTarget, { device, partitions }: LoopDevice): boolean {
   return partitions === null || dataDevice === device || partitions.includes(dataDevice);
 }
+
+/** What systemd takes for an extension; a mask and a dangling link it passes over. */
+export function isImage({ kind }: Extension): boolean {
+  return kind !== 'mask' && kind !== 'dangling';
+}

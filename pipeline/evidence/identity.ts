@@ -1,9 +1,8 @@
 import { Fault, type Finding, type Grade, lowerGrade } from '../core/index.ts';
 import type { VerityTarget } from '../formats/device-mapper/index.ts';
 import { buildIdentity, type ExtensionMember, type NodeIdentity } from '../release/index.ts';
-import { isImage } from './collect-extensions.ts';
 import type { Evidence, Extension, ExtensionState } from './evidence.ts';
-import { extensionMapping, verityOf } from './extension-backing.ts';
+import { extensionMapping, isImage, verityOf } from './extension-backing.ts';
 import { buildFinding } from './finding.ts';
 
 /** The identity that evidence gives, with how each field is known. */

@@ -1,6 +1,7 @@
-export { collectEvidence, refuseSimulated } from './collect.ts';
 export {
   type Evidence,
+  evidenceSchema,
+  evidenceType,
   type Extension,
   type ExtensionState,
   type LoopDevice,
@@ -8,7 +9,8 @@ export {
   type Mount,
   parseEvidence,
 } from './evidence.ts';
+export { isImage, isWholeImage } from './extension-backing.ts';
 export { findingCodes as evidenceFindingCodes } from './finding-codes.ts';
 export { buildEvidenceIdentity, type EvidenceIdentity } from './identity.ts';
 export { type EvidenceRequirements, judgeEvidence } from './judge.ts';
-export type { NodeCommand, NodeWorld, PlacedFile } from './world.ts';
+export { isMerge, stackMounts } from './mount-stack.ts';

@@ -1,7 +1,6 @@
 import type { Checked, Finding } from '../core/index.ts';
-import { isImage } from './collect-extensions.ts';
 import type { Evidence, Extension, ExtensionState } from './evidence.ts';
-import { extensionMapping, findBacking, verityOf } from './extension-backing.ts';
+import { extensionMapping, findBacking, isImage, verityOf } from './extension-backing.ts';
 import { buildFinding } from './finding.ts';
 import { visibleExtensions } from './identity.ts';
 import type { EvidenceJudgement } from './judge.ts';

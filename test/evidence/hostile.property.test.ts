@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Fault } from '../../pipeline/core/index.ts';
-import { buildEvidenceIdentity, collectEvidence, judgeEvidence, parseEvidence } from '../../pipeline/evidence/index.ts';
+import { collectEvidence } from '../../pipeline/collection/index.ts';
+import { buildEvidenceIdentity, judgeEvidence, parseEvidence } from '../../pipeline/evidence/index.ts';
 import { renderEvidence } from '../../pipeline/report/index.ts';
 import {
   betaNode,

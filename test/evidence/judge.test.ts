@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Fault } from '../../pipeline/core/index.ts';
-import { buildEvidenceIdentity, collectEvidence, judgeEvidence, parseEvidence } from '../../pipeline/evidence/index.ts';
+import { collectEvidence } from '../../pipeline/collection/index.ts';
+import { buildEvidenceIdentity, judgeEvidence, parseEvidence } from '../../pipeline/evidence/index.ts';
 import {
   betaNode,
   change,

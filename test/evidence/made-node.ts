@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { decodeUtf8, Digest, Fault, memorySource } from '../../pipeline/core/index.ts';
-import type { NodeCommand, NodeWorld, PlacedFile } from '../../pipeline/evidence/index.ts';
+import type { NodeCommand, NodeWorld, PlacedFile } from '../../pipeline/collection/index.ts';
 import { hashLeavesInline } from '../../pipeline/formats/verity/index.ts';
 import { readSysext } from '../../pipeline/image/index.ts';
 import { flatcarCommandLine, type NodeSet } from '../../pipeline/release/index.ts';

@@ -14,6 +14,7 @@ const levels: Readonly<Record<string, number>> = {
   verify: 2,
   evidence: 2,
   policy: 2,
+  collection: 3,
   inspection: 3,
   attest: 3,
   report: 3,
@@ -25,7 +26,6 @@ const levels: Readonly<Record<string, number>> = {
 const siblings: Readonly<Record<string, string>> = {
   'sbom → inventory': 'an SBOM is an inventory in another form',
   'verify → trust': 'what a bundle is verified under',
-  'evidence → image': 'a node is looked at with the readers that CI looks at images with',
   'evidence → release': 'evidence makes a node identity, and is compared with one',
   'policy → evidence': 'what a node says is judged',
   'policy → provenance': 'the build type and the builders that a policy knows',

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { exit } from '../../core/index.ts';
 import { openHashingPool } from '../../edge/hashing/index.ts';
 import { openLiveNode, openNodeDirectory } from '../../edge/node/index.ts';
-import { collectEvidence } from '../../evidence/index.ts';
+import { collectEvidence } from '../../collection/index.ts';
 import { renderEvidence } from '../../report/index.ts';
 import type { Run } from '../command.ts';
 import { renderJson } from '../inputs.ts';

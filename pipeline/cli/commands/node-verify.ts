@@ -2,13 +2,8 @@ import { resolve } from 'node:path';
 import { decide, Fault, limits, type Verdict, within } from '../../core/index.ts';
 import { openHashingPool } from '../../edge/hashing/index.ts';
 import { openLiveNode, openNodeDirectory, readStateFile, writeStateFile } from '../../edge/node/index.ts';
-import {
-  collectEvidence,
-  type Evidence,
-  type NodeWorld,
-  parseEvidence,
-  refuseSimulated,
-} from '../../evidence/index.ts';
+import { collectEvidence, type NodeWorld, refuseSimulated } from '../../collection/index.ts';
+import { type Evidence, parseEvidence } from '../../evidence/index.ts';
 import {
   advanceState,
   emptyState,

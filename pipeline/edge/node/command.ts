@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { decodeUtf8, Fault, limits } from '../../core/index.ts';
-import type { NodeCommand } from '../../evidence/index.ts';
+import type { NodeCommand } from '../../collection/index.ts';
 import { lookUp } from './system-call.ts';
 
 const commands = {

@@ -1,7 +1,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import { machine, release } from 'node:os';
 import { decodeUtf8, Fault } from '../../core/index.ts';
-import type { NodeWorld } from '../../evidence/index.ts';
+import type { NodeWorld } from '../../collection/index.ts';
 import { openFileSource, readSmallFile } from '../files/index.ts';
 import { askCommand } from './command.ts';
 import type { NodeOptions } from './node-directory.ts';

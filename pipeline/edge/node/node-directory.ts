@@ -1,7 +1,7 @@
 import { lstatSync, type BigIntStats, readlinkSync, realpathSync, statSync } from 'node:fs';
 import * as z from 'zod/mini';
 import { decodeUtf8, Fault, limits } from '../../core/index.ts';
-import type { NodeCommand, NodeWorld, PlacedFile } from '../../evidence/index.ts';
+import type { NodeCommand, NodeWorld, PlacedFile } from '../../collection/index.ts';
 import { parseJsonBytes } from '../../formats/json/index.ts';
 import { parseWith } from '../../formats/schema/index.ts';
 import { type FileSource, openFileSource } from '../files/index.ts';

@@ -1,6 +1,6 @@
 import { type BigIntStats, readdirSync } from 'node:fs';
 import { decodeUtf8, Fault, limits } from '../../core/index.ts';
-import type { PlacedFile } from '../../evidence/index.ts';
+import type { PlacedFile } from '../../collection/index.ts';
 import { lookUp } from './system-call.ts';
 
 /** What stat(2) says of a file, as evidence has it. Fault: file.number where an inode number is too large to be told exactly. */

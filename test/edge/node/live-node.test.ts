@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { openHashingPool } from '../../../pipeline/edge/hashing/index.ts';
 import { openLiveNode } from '../../../pipeline/edge/node/index.ts';
-import { collectEvidence, parseEvidence } from '../../../pipeline/evidence/index.ts';
+import { collectEvidence } from '../../../pipeline/collection/index.ts';
+import { parseEvidence } from '../../../pipeline/evidence/index.ts';
 
 const isLinux = process.platform === 'linux';
 

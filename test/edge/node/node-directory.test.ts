@@ -15,7 +15,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Fault } from '../../../pipeline/core/index.ts';
 import { openHashingPool } from '../../../pipeline/edge/hashing/index.ts';
 import { openNodeDirectory } from '../../../pipeline/edge/node/index.ts';
-import { collectEvidence, type NodeWorld } from '../../../pipeline/evidence/index.ts';
+import { collectEvidence, type NodeWorld } from '../../../pipeline/collection/index.ts';
 import { betaNode, openMadeNode, stableNode } from '../../evidence/made-node.ts';
 import { writeMadeNode } from '../../evidence/made-node-directory.ts';
 

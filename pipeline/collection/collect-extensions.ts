@@ -2,8 +2,7 @@ import { Fault, limits, type Source, unreachable } from '../core/index.ts';
 import { resolve } from '../formats/file-tree/index.ts';
 import type { MountLine } from '../formats/mountinfo/index.ts';
 import { readSysext, type Sysext } from '../image/index.ts';
-import type { Extension, ExtensionState } from './evidence.ts';
-import { isMerge, stackMounts } from './mount-stack.ts';
+import { type Extension, type ExtensionState, isImage, isMerge, stackMounts } from '../evidence/index.ts';
 import type { Notes } from './notes.ts';
 import type { NodeWorld, PlacedFile } from './world.ts';
 
@@ -100,11 +99,6 @@ function listEntries(world: NodeWorld, directory: string): readonly string[] {
       { where: directory },
     );
   return names;
-}
-
-/** What systemd takes for an extension; a mask and a dangling link it passes over. */
-export function isImage({ kind }: Extension): boolean {
-  return kind !== 'mask' && kind !== 'dangling';
 }
 
 async function describeEntry(

@@ -1,5 +1,5 @@
 import { Fault } from '../core/index.ts';
-import type { Evidence } from './evidence.ts';
+import type { Evidence } from '../evidence/index.ts';
 
 /** What could not be looked at, and why. Collecting goes on. */
 export class Notes {

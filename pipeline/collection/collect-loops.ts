@@ -1,6 +1,5 @@
 import type { LoopLine } from '../formats/losetup/index.ts';
-import type { Extension, LoopDevice } from './evidence.ts';
-import { isWholeImage } from './extension-backing.ts';
+import { type Extension, isWholeImage, type LoopDevice } from '../evidence/index.ts';
 import type { Notes } from './notes.ts';
 import type { NodeWorld } from './world.ts';
 

@@ -1,6 +1,6 @@
 import { Fault } from '../core/index.ts';
 import { parseDeviceMapper } from '../formats/device-mapper/index.ts';
-import type { MappedDevice } from './evidence.ts';
+import type { MappedDevice } from '../evidence/index.ts';
 import type { NodeWorld } from './world.ts';
 
 /** Mapped devices by `major:minor`. */

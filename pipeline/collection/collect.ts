@@ -7,8 +7,15 @@ import { openFileTree, placeTree, readOsRelease } from '../image/index.ts';
 import { collectExtensions } from './collect-extensions.ts';
 import { collectLoops } from './collect-loops.ts';
 import { collectMappings, type Mappings } from './collect-mappings.ts';
-import { type Evidence, evidenceSchema, evidenceType, type MappedDevice, type Mount } from './evidence.ts';
-import { isMerge, stackMounts } from './mount-stack.ts';
+import {
+  type Evidence,
+  evidenceSchema,
+  evidenceType,
+  isMerge,
+  type MappedDevice,
+  type Mount,
+  stackMounts,
+} from '../evidence/index.ts';
 import { Notes } from './notes.ts';
 import type { NodeWorld } from './world.ts';
 
