@@ -34,6 +34,7 @@ const siblings: Readonly<Record<string, string>> = {
   'policy → verify': 'rules take verified statements only',
   'attest → inspection': 'what is attested was inspected first',
   'report → inspection': 'the types of what an inspection found',
+  'edge/decompression → edge/files': 'what is decompressed is an open file',
   'edge/hashing → edge/files': 'what is hashed is an open file',
   'edge/inventory → edge/files': 'what is inventoried is an open file',
   'edge/node → edge/files': 'a node is files, too',

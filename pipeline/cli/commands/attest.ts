@@ -11,7 +11,8 @@ import {
   verifyUpstream,
 } from '../../attest/index.ts';
 import { Digest, exit, Fault, limits } from '../../core/index.ts';
-import { digestDecompressed, openFileSource, writeDirectoryAtomically } from '../../edge/files/index.ts';
+import { digestDecompressed } from '../../edge/decompression/index.ts';
+import { openFileSource, writeDirectoryAtomically } from '../../edge/files/index.ts';
 import { type HashingPool, openHashingPool } from '../../edge/hashing/index.ts';
 import { inventoryThread } from '../../edge/inventory/index.ts';
 import {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { Digest, Fault, limits } from '../../core/index.ts';
-import { type OpenFile, openForReading, readUpTo } from './open-file.ts';
+import { type OpenFile, openForReading, readUpTo } from '../files/index.ts';
 
 export type DecompressedDigest = {
   readonly sha256: Digest;

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { digestDecompressed } from '../../../pipeline/edge/files/index.ts';
+import { digestDecompressed } from '../../../pipeline/edge/decompression/index.ts';
 import { makeTemporaryFolder } from './temporary-folder.ts';
 
 const folder = makeTemporaryFolder();

@@ -1,0 +1,1 @@
+export { digestDecompressed } from './decompressed-digest.ts';
