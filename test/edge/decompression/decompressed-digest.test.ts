@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { digestDecompressed } from '../../../pipeline/edge/decompression/index.ts';
-import { makeTemporaryFolder } from './temporary-folder.ts';
+import { makeTemporaryFolder } from '../files/temporary-folder.ts';
 
 const folder = makeTemporaryFolder();
 let files = 0;
