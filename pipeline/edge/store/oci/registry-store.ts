@@ -1,0 +1,166 @@
+import { Digest, Fault } from '../../../core/index.ts';
+import {
+  type BundleStore,
+  type Descriptor,
+  extendImageIndex,
+  Findings,
+  type Found,
+  indexType,
+  isBundleType,
+  manifestSubjects,
+  manifestType,
+  parseImageIndex,
+  parseLayers,
+  type PlannedManifest,
+  type PlannedTag,
+  type PlannedWrite,
+  planRegistry,
+  type Publication,
+  type PutReport,
+  type RegistryPlan,
+} from '../../../store/index.ts';
+import { runInLanes } from '../concurrency.ts';
+import type { HttpSettings } from '../http/request.ts';
+import type { Access } from './authorization.ts';
+import type { RepositoryReference } from './reference.ts';
+import { listReferrers } from './referrers.ts';
+import { RegistryClient } from './registry-client.ts';
+
+/** A repository of an OCI registry as a store. Faults: those of RegistryClient, store.contention. */
+export function openRegistryStore(
+  reference: RepositoryReference,
+  access: Omit<Access, 'scope'>,
+  settings: HttpSettings,
+): BundleStore {
+  const connect = (scope: Access['scope']): RegistryClient =>
+    new RegistryClient(reference, { ...access, scope }, settings);
+  return {
+    name: `oci:${reference.name}`,
+    find: (digest) => findReferrers(connect('pull'), digest),
+    plan: (publication) => describePlan(planRegistry(publication, [])),
+    put: (publication, tell) => putInRegistry(connect('pull,push'), publication, tell),
+  };
+}
+
+/** Lists, reads each manifest, then its bundle; the answer to a listing that failed is an answer only if others succeeded. */
+async function findReferrers(client: RegistryClient, digest: Digest): Promise<Found> {
+  const findings = new Findings([digest, ...(await listContent(client, digest))]);
+  const { descriptors, faults } = await listReferrers(client, digest);
+  await runInLanes(descriptors, async (descriptor) => {
+    const from = `${client.reference.name}@${descriptor.digest}`;
+    await findings.attempt(from, () => readBundle(client, descriptor));
+  });
+  const found = findings.found();
+  const [first] = faults;
+  if (first !== undefined && found.bundles.length === 0) throw first;
+  for (const fault of faults) findings.passOver(fault, client.reference.name);
+  return findings.found();
+}
+
+/** The file that a manifest carries is bound by the manifest's digest: what is said about it is said about the manifest. */
+async function listContent(client: RegistryClient, digest: Digest): Promise<readonly Digest[]> {
+  const manifest = await client.readManifest(digest);
+  if (manifest?.mediaType !== manifestType) return [];
+  const layers = parseLayers(manifest.bytes);
+  // More than one file: a bundle about one of them says nothing about the rest.
+  return layers.length === 1 ? layers.map((layer) => Digest.parse(layer.digest)) : [];
+}
+
+async function readBundle(client: RegistryClient, descriptor: Descriptor): Promise<Uint8Array> {
+  const manifest = await client.readManifest(Digest.parse(descriptor.digest));
+  if (manifest === null) throw new Fault('store.missing', 'Cannot read bundle: it is listed, and it is not there');
+  const [layer, ...others] = parseLayers(manifest.bytes).filter(({ mediaType }) => isBundleType(mediaType));
+  if (layer === undefined || others.length > 0)
+    throw new Fault('store.manifest', 'Cannot read bundle: the manifest has not exactly one layer that is a bundle');
+  return await client.readBlob(Digest.parse(layer.digest), layer.size);
+}
+
+/** In an order in which every interruption leaves only what a second run finds and goes on from. */
+async function putInRegistry(
+  client: RegistryClient,
+  publication: Publication,
+  tell: (what: string) => void,
+): Promise<PutReport> {
+  const plan = planRegistry(publication, await findPushedManifests(client, publication));
+  const report = { written: [] as PlannedWrite[], present: [] as PlannedWrite[] };
+  const putAll = async <T>(
+    items: readonly T[],
+    describe: (item: T) => PlannedWrite,
+    put: (item: T) => Promise<boolean>,
+  ) => {
+    await runInLanes(items, async (item) => {
+      const planned = describe(item);
+      tell(planned.what);
+      ((await put(item)) ? report.written : report.present).push(planned);
+    });
+  };
+  await putAll(plan.blobs, describeBlob, ({ digest, content }) => client.writeBlob(digest, content));
+  await putAll([...plan.artifacts, ...plan.referrers], describeManifest, (manifest) => putManifest(client, manifest));
+  const tags = (await lacksReferrers(client, plan)) ? [...plan.referrersTags, ...plan.subjectTags] : plan.subjectTags;
+  await putAll(tags, describeTag, (tag) => extendTag(client, tag));
+  return report;
+}
+
+/** Files that were pushed before, or by others: bundles are attached to them, too. */
+async function findPushedManifests(client: RegistryClient, publication: Publication): Promise<readonly Descriptor[]> {
+  const own = new Set(publication.artifacts.map(({ manifestDigest }) => manifestDigest.hex));
+  const named = publication.bundles.flatMap(({ subjects }) => manifestSubjects(subjects));
+  const distinct = new Map(named.map(({ digest }) => [digest.hex, digest]));
+  const others = [...distinct.values()].filter(({ hex }) => !own.has(hex));
+  const found = await runInLanes(others, (digest) => client.readManifest(digest));
+  return found
+    .filter((manifest) => manifest !== null)
+    .map(({ bytes, digest }) => ({ mediaType: manifestType, digest: Digest.format(digest), size: bytes.byteLength }));
+}
+
+async function putManifest(client: RegistryClient, { digest, bytes, tag }: PlannedManifest): Promise<boolean> {
+  if (tag !== null) {
+    const tagged = await client.readManifest(tag);
+    if (tagged !== null && Digest.equals(tagged.digest, digest)) return false;
+  } else if (await client.hasManifest(digest)) return false;
+  await client.writeManifest(tag ?? digest, bytes, manifestType);
+  return true;
+}
+
+/** Asked of the API itself: there are registries that name a subject in their answers and list nothing. */
+async function lacksReferrers(client: RegistryClient, { referrersTags, referrers }: RegistryPlan): Promise<boolean> {
+  const [manifest] = referrers;
+  if (referrersTags.length === 0 || manifest === undefined) return false;
+  const url = client.addressOf(`referrers/${Digest.format(manifest.digest)}`);
+  return (await client.readReferrers(url)) === null;
+}
+
+const contentions = 8;
+
+/** Adds entries to an index that others write to: by its etag where there is one, and read again until they are in it. */
+async function extendTag(client: RegistryClient, { tag, entries }: PlannedTag): Promise<boolean> {
+  for (let attempt = 0; attempt < contentions; attempt++) {
+    const current = await client.readManifest(tag);
+    const bytes = extendImageIndex(current === null ? null : parseImageIndex(current.bytes), entries);
+    if (bytes === null) return attempt > 0;
+    await client.writeManifest(tag, bytes, indexType, current?.etag ?? null);
+  }
+  throw new Fault('store.contention', `Cannot publish to ${client.reference.name}: the tag ${tag} keeps changing`, {
+    next: 'Publish again when nobody else does',
+  });
+}
+
+function describePlan(plan: RegistryPlan): readonly PlannedWrite[] {
+  return [
+    ...plan.blobs.map(describeBlob),
+    ...[...plan.artifacts, ...plan.referrers].map(describeManifest),
+    ...[...plan.referrersTags, ...plan.subjectTags].map(describeTag),
+  ];
+}
+
+function describeBlob({ what, digest, content }: RegistryPlan['blobs'][number]): PlannedWrite {
+  return { what, place: `blobs/${Digest.format(digest)}`, sizeBytes: content.size };
+}
+
+function describeManifest({ what, digest, bytes, tag }: PlannedManifest): PlannedWrite {
+  return { what, place: `manifests/${tag ?? Digest.format(digest)}`, sizeBytes: bytes.byteLength };
+}
+
+function describeTag({ tag, entries }: PlannedTag): PlannedWrite {
+  return { what: `index of ${entries.length}`, place: `manifests/${tag}`, sizeBytes: 0 };
+}
