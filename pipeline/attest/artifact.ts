@@ -9,15 +9,16 @@ import {
   judgeSysext,
   type NestedSysext,
   type NodeImage,
-  readNodeImage,
-  readSysext,
+  openNodeImage,
+  type OpenedNodeImage,
+  readUsrVerity,
   type Sysext,
   visitNestedSysexts,
 } from '../image/index.ts';
-import { buildKernel, collectInventory, type Inventory } from '../inventory/index.ts';
+import { buildKernel, type Inventory } from '../inventory/index.ts';
 import type { UsrVerity } from '../release/index.ts';
 import type { SbomArtifact } from '../sbom/index.ts';
-import type { Hashing } from './inspection.ts';
+import { type Hashing, readInventory, readSysextContent, withSha256 } from './hashing.ts';
 
 /** A file of a node set, read: what the attestations about it are made of. */
 export type Artifact = {
@@ -79,14 +80,19 @@ export async function readImageArtifacts(
       throw new Fault('attest.kind', `Cannot use ${fileName} as the node image: it is none`, {
         next: 'Give extensions with --sysext',
       });
-    const [digests, opened] = await Promise.all([
+    const opened = openNodeImage(source);
+    const [digests, image, inventory] = await Promise.all([
       hashing.digestSource(source, withSha256(algorithms)),
-      readNodeImage(source, hashing.hashLeaves),
+      readUsrVerity(opened, hashing.hashLeaves),
+      readInventory(opened.usr.tree, hashing, kernelComponents(opened)),
     ]);
-    refuseContradiction(fileName, judgeNodeImage(opened));
-    const builtIn = await visitNestedSysexts(chooseBuiltIn(opened, without), hashing.hashLeaves, readNested);
-    const updatePayload = await readUpdatePayload(opened, hashing);
-    return { image: describeImage(opened, fileName, source.sizeBytes, digests, updatePayload), builtIn };
+    refuseContradiction(fileName, judgeNodeImage(image));
+    const builtIn = await visitNestedSysexts(chooseBuiltIn(image, without), hashing.hashLeaves, (nested) =>
+      readNested(nested, hashing),
+    );
+    const updatePayload = await readUpdatePayload(image, hashing);
+    const facts = { fileName, sizeBytes: source.sizeBytes, digests: nonEmpty(digests), inventory, updatePayload };
+    return { image: describeImage(image, facts), builtIn };
   });
 }
 
@@ -116,10 +122,6 @@ function refuseContradiction(fileName: string, [first]: readonly Contradiction[]
   throw new Fault(first.code, `Cannot use ${fileName}: it contradicts itself. ${first.message}`, { next: first.next });
 }
 
-function withSha256(algorithms: readonly DigestAlgorithm[]): readonly DigestAlgorithm[] {
-  return [...new Set<DigestAlgorithm>(['sha256', ...algorithms])];
-}
-
 async function readUpdatePayload(image: NodeImage, hashing: Hashing): Promise<ImageArtifact['updatePayload']> {
   const { usr, layout } = image;
   if (layout !== 'disk' || usr.verity === null) return null;
@@ -130,30 +132,23 @@ async function readUpdatePayload(image: NodeImage, hashing: Hashing): Promise<Im
 
 function describeImage(
   image: NodeImage,
-  fileName: string,
-  sizeBytes: number,
-  digests: readonly Digest[],
-  updatePayload: ImageArtifact['updatePayload'],
+  facts: Pick<ImageArtifact, 'fileName' | 'sizeBytes' | 'digests' | 'inventory' | 'updatePayload'>,
 ): ImageArtifact {
-  const { os, architecture, tree, verity } = image.usr;
+  const { os, architecture, verity } = image.usr;
   const usrHash = verity?.report.rootHash;
   return {
     kind: 'node-image',
-    fileName,
-    sizeBytes,
-    digests: nonEmpty(digests),
+    ...facts,
     os,
     architecture,
-    updatePayload,
     usrVerity: verity === null ? null : usrVerityFacts(verity),
     kernel: kernelFacts(image),
-    inventory: collectInventory(tree, { mount: '', known: kernelComponents(image) }),
     sbom: {
       kind: 'node-image',
       name: os.id,
       version: os.versionId,
-      fileName,
-      digests: nonEmpty(digests),
+      fileName: facts.fileName,
+      digests: facts.digests,
       architecture,
       cpe: os.fields.get('CPE_NAME') ?? null,
       properties: new Map(usrHash === undefined ? [] : [['nodeproof:usr-hash', usrHash]]),
@@ -168,7 +163,7 @@ function kernelFacts({ kernel }: NodeImage): ImageArtifact['kernel'] {
 }
 
 /** The kernel as a component, found outside of /usr. */
-function kernelComponents({ kernel }: NodeImage) {
+function kernelComponents({ kernel }: OpenedNodeImage) {
   if (kernel === null || kernel.header.version === null) return [];
   const evidence = { path: `/boot${kernel.path}`, technique: 'binary-analysis' } as const;
   return [buildKernel(kernel.header.version, evidence, kernel.sha256)];
@@ -179,8 +174,12 @@ function usrVerityFacts({ superblock, report }: NonNullable<NodeImage['usr']['ve
   return { rootHash: report.rootHash, algorithm, dataBlockSizeBytes, hashBlockSizeBytes, dataBlocks, hashType, salt };
 }
 
-function readNested({ name, path, sizeBytes, sha256, sysext }: NestedSysext): SysextArtifact {
-  return describeSysext(sysext, { name, fileName: `${name}.raw`, sizeBytes, digests: [sha256], path });
+async function readNested(
+  { name, path, sizeBytes, sha256, sysext }: NestedSysext,
+  hashing: Hashing,
+): Promise<SysextArtifact> {
+  const inventory = await readInventory(sysext.tree, hashing);
+  return describeSysext(sysext, { name, fileName: `${name}.raw`, sizeBytes, digests: [sha256], path, inventory });
 }
 
 /**
@@ -196,24 +195,22 @@ export async function readSysextArtifact(
   algorithms: readonly DigestAlgorithm[],
 ): Promise<SysextArtifact> {
   return withinAsync(fileName, async () => {
-    const [digests, sysext] = await Promise.all([
-      hashing.digestSource(source, withSha256(algorithms)),
-      readSysext(source, hashing.hashLeaves, name ?? undefined),
-    ]);
+    const { digests, sysext, inventory } = await readSysextContent(source, name, algorithms, hashing);
     return describeSysext(sysext, {
       name: name ?? sysext.release.name,
       fileName,
       sizeBytes: source.sizeBytes,
       digests: nonEmpty(digests),
       path: null,
+      inventory,
     });
   });
 }
 
-type Placed = Pick<SysextArtifact, 'name' | 'fileName' | 'sizeBytes' | 'digests' | 'path'>;
+type Placed = Pick<SysextArtifact, 'name' | 'fileName' | 'sizeBytes' | 'digests' | 'path' | 'inventory'>;
 
 function describeSysext(sysext: Sysext, placed: Placed): SysextArtifact {
-  const { verity, signature, release, tree, extensionClass } = sysext;
+  const { verity, signature, release, extensionClass } = sysext;
   refuseContradiction(placed.fileName, judgeSysext(sysext));
   const rootHash = verity?.report.rootHash ?? null;
   return {
@@ -222,7 +219,6 @@ function describeSysext(sysext: Sysext, placed: Placed): SysextArtifact {
     ...placed,
     rootHash,
     release,
-    inventory: collectInventory(tree, { mount: '' }),
     sbom: {
       kind: 'sysext',
       name: placed.name,

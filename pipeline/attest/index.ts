@@ -1,6 +1,6 @@
+export type { Hashing } from './hashing.ts';
 export { type ImageArtifact, readImageArtifacts, readSysextArtifact, type SysextArtifact } from './artifact.ts';
 export {
-  type Hashing,
   inspectFile,
   type Inspection,
   type InspectionOptions,
@@ -22,4 +22,4 @@ export {
   type SignerDescription,
   type SigningServices,
 } from './signing/index.ts';
-export { verifyUpstream } from './upstream.ts';
+export { upstreamAlgorithms, type UpstreamList, verifyUpstream } from './upstream.ts';

@@ -1,7 +1,6 @@
 import { type Digest, type DigestAlgorithm, Fault, type Source, withinAsync } from '../core/index.ts';
 import type { FileSystemFacts } from '../formats/file-tree/index.ts';
 import type { Gpt } from '../formats/gpt/index.ts';
-import type { LeafHasher } from '../formats/verity/index.ts';
 import { type VeritySignature, verifyVeritySignature } from '../formats/verity-signature/index.ts';
 import {
   compareUsrHashes,
@@ -9,23 +8,20 @@ import {
   isNodeImage,
   judgeNodeImage,
   judgeSysext,
+  type NestedFile,
   type NestedState,
   type NestedSysext,
   type NodeImage,
-  readNodeImage,
-  readSysext,
+  openNodeImage,
+  type OpenedNodeImage,
+  readUsrVerity,
   type Sysext,
   type UsrHashFacts,
   type VerityFacts,
   visitNestedSysexts,
 } from '../image/index.ts';
-import { collectInventory, type Inventory } from '../inventory/index.ts';
-
-/** Whoever hashes big things: `edge/` does it on all cores. */
-export type Hashing = {
-  readonly hashLeaves: LeafHasher;
-  digestSource(source: Source, algorithms: readonly DigestAlgorithm[]): Promise<readonly Digest[]>;
-};
+import type { Inventory } from '../inventory/index.ts';
+import { type Hashing, readInventory, readSysextContent } from './hashing.ts';
 
 export type InspectionOptions = {
   /** Digests of a whole node image to compute; a sysext always has its SHA-256. */
@@ -153,14 +149,14 @@ async function inspectNodeImage(
   hashing: Hashing,
   options: InspectionOptions,
 ): Promise<NodeImageInspection> {
-  const [digests, image] = await Promise.all([
+  const opened = openNodeImage(source);
+  const { files, directories } = findNestedFiles(opened);
+  const [digests, image, { sysexts, inventory }] = await Promise.all([
     hashing.digestSource(source, options.digests),
-    readNodeImage(source, hashing.hashLeaves),
+    readUsrVerity(opened, hashing.hashLeaves),
+    readFiles(opened, files, hashing),
   ]);
   const { os, architecture, tree } = image.usr;
-  const { files, directories } = findNestedFiles(image);
-  const sysexts = await visitNestedSysexts(files, hashing.hashLeaves, describeNested);
-  const inventory = collectInventory(tree, { mount: '' });
   return {
     kind: 'node-image',
     format: image.layout,
@@ -175,6 +171,12 @@ async function inspectNodeImage(
     kernel: kernelFacts(image),
     sysexts,
   };
+}
+
+/** The extensions first: each is in memory as a whole, which is the least while nothing else is. */
+async function readFiles({ usr }: OpenedNodeImage, nested: readonly NestedFile[], hashing: Hashing) {
+  const sysexts = await visitNestedSysexts(nested, hashing.hashLeaves, describeNested);
+  return { sysexts, inventory: await readInventory(usr.tree, hashing) };
 }
 
 function kernelFacts({ kernel }: NodeImage): NodeImageInspection['kernel'] {
@@ -198,11 +200,7 @@ function describeNested({ name, state, path, sizeBytes, sha256, sysext }: Nested
 }
 
 async function inspectSysext(source: Source, hashing: Hashing, options: InspectionOptions): Promise<SysextInspection> {
-  const [digests, sysext] = await Promise.all([
-    hashing.digestSource(source, [...new Set<DigestAlgorithm>(['sha256', ...options.digests])]),
-    readSysext(source, hashing.hashLeaves),
-  ]);
-  const inventory = collectInventory(sysext.tree, { mount: '' });
+  const { digests, sysext, inventory } = await readSysextContent(source, null, options.digests, hashing);
   const contradictions = judgeSysext(sysext).map(({ message }) => message);
   return {
     kind: 'sysext',

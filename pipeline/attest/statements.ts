@@ -1,4 +1,4 @@
-import { Digest, encodeCanonicalJson, type Json, limits } from '../core/index.ts';
+import { Digest, encodeCanonicalJson, type Json } from '../core/index.ts';
 import { referenceType } from '../formats/reference/index.ts';
 import { provenanceType, type Provenance } from '../formats/slsa/index.ts';
 import { statementType, type Subject } from '../formats/statement/index.ts';
@@ -77,18 +77,24 @@ function memberSubjects(artifact: ImageArtifact | SysextArtifact, shipped: Shipp
   ];
 }
 
+type SbomOptions = {
+  /** Bytes of a statement above which it holds a reference. */
+  readonly storedStatementBytes: number;
+  readonly context: { readonly builderId: string };
+};
+
 /** The SBOM itself as predicate; one that stores do not take (GitHub: 16 MiB) as a reference to the file beside it. */
 export function buildSbomStatement(
   artifact: ImageArtifact | SysextArtifact,
   bom: BomDocument,
   file: { readonly name: string; readonly bytes: Uint8Array },
-  attester: string,
+  { storedStatementBytes, context }: SbomOptions,
 ): UnsignedStatement {
-  const subjects = [memberSubjects(artifact, null)[0]].filter((one) => one !== undefined);
+  const subjects = memberSubjects(artifact, null).slice(0, 1);
   const whole = encodeStatement(artifact.fileName, sbomType, subjects, bom);
-  if (whole.bytes.byteLength <= limits.storedStatementBytes) return whole;
+  if (whole.bytes.byteLength <= storedStatementBytes) return whole;
   return encodeStatement(artifact.fileName, referenceType, subjects, {
-    attester: { id: attester },
+    attester: { id: context.builderId },
     references: [
       {
         name: file.name,

@@ -3,6 +3,7 @@ import { identityDigest, type NodeSet } from '../release/index.ts';
 import type { ReleaseInput } from './release.ts';
 import type { SignerDescription } from './signing/index.ts';
 import { sha256Of } from './statements.ts';
+import type { UpstreamList } from './upstream.ts';
 
 /** What was attested, in Markdown: for a release page, a step summary or a ticket. */
 export function renderSummary(
@@ -29,12 +30,22 @@ export function renderSummary(
 |---|---|---|---|
 ${members.map((member) => `| ${cell(member.fileName)} | ${code(sha256Of(member).hex)} | ${rootHashCell(member)} | ${member.inventory.components.length} |`).join('\n')}
 
-Verify a node: ${code(`nodeproof node verify --policy POLICY --trust-pack ${input.name}.trust-pack.json`)}
+${upstreamLines(input.upstream)}Verify a node: ${code(`nodeproof node verify --policy POLICY --trust-pack ${input.name}.trust-pack.json`)}
 
 Verify a file: ${code(`nodeproof verify FILE --policy POLICY --trust-pack ${input.name}.trust-pack.json`)}
 
 Files: ${files.map(code).join(', ')}
 `;
+}
+
+function upstreamLines(lists: readonly UpstreamList[]): string {
+  if (lists.length === 0) return '';
+  const rows = lists.map(({ name, sha256, signedBy }) => {
+    const by =
+      signedBy === null ? 'nobody: it proves nothing' : `${code(signedBy.fingerprint)} ${cell(signedBy.userId ?? '')}`;
+    return `| ${cell(name)} | ${code(sha256)} | ${by} |`;
+  });
+  return `| upstream list | sha256 | signed by |\n|---|---|---|\n${rows.join('\n')}\n\n`;
 }
 
 function rootHashCell(member: ReleaseInput['image'] | ReleaseInput['sysexts'][number]): string {

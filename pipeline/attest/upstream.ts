@@ -1,13 +1,16 @@
 import type { Key, VerifyMessageResult } from 'openpgp';
-import { decodeUtf8, Digest, Fault, within } from '../core/index.ts';
+import { decodeUtf8, Digest, type DigestAlgorithm, Fault, within } from '../core/index.ts';
 import { type ChecksumLine, parseChecksumList } from '../formats/checksum-list/index.ts';
+import type { ResourceDescriptor } from '../formats/statement/index.ts';
 
 type VerificationResult = VerifyMessageResult['signatures'][number];
 
+/** A file as it was given: by its path, for a signature belongs to the list beside it. */
 export type NamedBytes = { readonly name: string; readonly bytes: Uint8Array };
 
 /** A list of checksums that the image's maker published, and by whose key it was found good; null where nobody signed it. */
 export type UpstreamList = {
+  /** Its file's name, without the directory where it lay. */
   readonly name: string;
   readonly sha256: string;
   readonly lines: readonly ChecksumLine[];
@@ -19,7 +22,8 @@ export type UpstreamKey = { readonly fingerprint: string; readonly userId: strin
 /**
  * Reads the maker's lists and checks their signatures against the given keys, nothing else: clearsigned lists
  * (`DIGESTS.asc`), and lists with a detached signature beside them (`SHA256SUMS` with `SHA256SUMS.sig` or `.asc`).
- * A signature that is there must be good. Faults: upstream.signature, upstream.key, checksum-list.*.
+ * A signature that is there must be good, and keys that were given must have signed something.
+ * Faults: upstream.signature, usage.upstream, usage.upstream-key, key.openpgp, checksum-list.*.
  *
  * @param time when the keys must be valid
  */
@@ -34,6 +38,15 @@ export async function verifyUpstream(
     const detached = files.find((candidate) => signatureNames(file.name).includes(candidate.name));
     lists.push(await readList(file, detached, keys, time));
   }
+  if (keys.length > 0 && !lists.some((list) => list.signedBy !== null)) {
+    throw new Fault(
+      'usage.upstream-key',
+      'Cannot check the upstream lists: keys were given and none of them is signed',
+      {
+        next: 'Give the signatures too (--upstream SHA256SUMS SHA256SUMS.sig), or no --upstream-key',
+      },
+    );
+  }
   return lists;
 }
 
@@ -43,24 +56,27 @@ async function readList(
   keys: readonly Key[],
   time: Date,
 ): Promise<UpstreamList> {
-  const text = decodeUtf8(file.bytes, file.name);
-  const sha256 = Digest.of('sha256', file.bytes).hex;
-  if (text.startsWith('-----BEGIN PGP SIGNED MESSAGE-----')) {
-    const signed = await verifyClearsigned(file.name, text, keys, time);
-    return {
-      name: file.name,
-      sha256,
-      lines: within(file.name, () => parseChecksumList(signed.text)),
-      signedBy: signed.by,
-    };
-  }
-  const lines = within(file.name, () => parseChecksumList(text));
-  return {
-    name: file.name,
-    sha256,
-    lines,
-    signedBy: detached === undefined ? null : await verifyDetached(file, detached, keys, time),
-  };
+  const name = baseName(file.name);
+  const clearsigned =
+    Buffer.from(file.bytes.buffer, file.bytes.byteOffset, file.bytes.byteLength).indexOf(clearsignedHeader) === 0;
+  if (!clearsigned && /\.(?:asc|sig)$/.test(name))
+    throw new Fault('usage.upstream', `Cannot use ${name}: a signature whose list was not given`, {
+      where: file.name,
+      next: 'Give the list that it signs as well',
+    });
+  const text = decodeUtf8(file.bytes, name);
+  const signed = clearsigned
+    ? await verifyClearsigned(name, text, keys, time)
+    : { text, by: detached === undefined ? null : await verifyDetached(file, detached, keys, time) };
+  const lines = within(name, () => parseChecksumList(signed.text));
+  return { name, sha256: Digest.of('sha256', file.bytes).hex, lines, signedBy: signed.by };
+}
+
+/** RFC 9580 §7. */
+const clearsignedHeader = '-----BEGIN PGP SIGNED MESSAGE-----';
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
 }
 
 async function verifyClearsigned(name: string, text: string, keys: readonly Key[], time: Date) {
@@ -156,34 +172,84 @@ function isDetachedSignature(file: NamedBytes, files: readonly NamedBytes[]): bo
   return files.some((other) => signatureNames(other.name).includes(file.name));
 }
 
-/** Where upstream names an artifact: what its list says, and whether somebody signed that. */
-export type UpstreamMatch = { readonly list: UpstreamList; readonly digests: readonly Digest[] };
+/** What a digest must be made with to count: SHA-1 and MD5 can be made to fit two files. */
+const countingAlgorithms: readonly DigestAlgorithm[] = ['sha256', 'sha384', 'sha512'];
 
-/** All that the lists say of a file name. */
-export function findUpstream(lists: readonly UpstreamList[], fileName: string): readonly UpstreamMatch[] {
-  return lists
-    .map((list) => ({
-      list,
-      digests: list.lines.filter((line) => line.fileName === fileName).map((line) => line.digest),
-    }))
-    .filter((match) => match.digests.length > 0);
+/** The algorithms that files must be digested with, to be compared with lists. */
+export function upstreamAlgorithms(lists: readonly UpstreamList[]): readonly DigestAlgorithm[] {
+  const named = new Set(lists.flatMap((list) => list.lines.map((line) => line.digest.algorithm)));
+  return countingAlgorithms.filter((algorithm) => named.has(algorithm));
 }
 
-/** Compares a file's digests with what upstream published for its name. Fault: upstream.digest. */
-export function checkUpstream(fileName: string, actual: readonly Digest[], matches: readonly UpstreamMatch[]): void {
-  for (const { list, digests } of matches) {
-    for (const expected of digests) {
-      const mine = actual.find((digest) => digest.algorithm === expected.algorithm);
-      if (mine !== undefined && mine.hex !== expected.hex) {
-        throw new Fault(
-          'upstream.digest',
-          `Cannot attest ${fileName}: its ${mine.algorithm} is ${mine.hex}, want ${expected.hex} as ${list.name} says`,
-          {
-            where: fileName,
-            next: 'Download the file again, or the list that belongs to it',
-          },
-        );
-      }
-    }
+type Digested = { readonly fileName: string; readonly digests: readonly Digest[] };
+
+/**
+ * Compares the files of a set with what their makers published, and describes each that was found to be the published one
+ * for the provenance of its member. A mismatch refuses the whole set, and so does a list that names none of its files:
+ * it is not the list of these files. Faults: upstream.digest, usage.upstream.
+ *
+ * @returns by the file name of the member
+ */
+export function compareUpstream(
+  members: readonly (Digested & { readonly kind: 'node-image' | 'sysext' })[],
+  shipped: Digested | null,
+  lists: readonly UpstreamList[],
+): ReadonlyMap<string, readonly ResourceDescriptor[]> {
+  const used = new Set<UpstreamList>();
+  const described = members.map((member) => {
+    const files = [member, ...(member.kind === 'node-image' && shipped !== null ? [shipped] : [])];
+    const dependencies = files.flatMap((file) =>
+      lists
+        .filter((list) => isListed(file, list))
+        .map((list) => {
+          used.add(list);
+          return describeDependency(file, list);
+        }),
+    );
+    return [member.fileName, dependencies] as const;
+  });
+  const unused = lists.find((list) => !used.has(list));
+  if (unused !== undefined)
+    throw new Fault(
+      'usage.upstream',
+      `Cannot use the upstream list ${unused.name}: it names none of the files of the set`,
+      {
+        where: unused.name,
+        next: 'Give the files under the names they were published with, and the list that belongs to them; MD5 and SHA-1 do not count',
+      },
+    );
+  return new Map(described);
+}
+
+/** Whether a list names the file with digests that count; then all of them must be its own. Fault: upstream.digest. */
+function isListed({ fileName, digests }: Digested, list: UpstreamList): boolean {
+  const lines = list.lines.filter((line) => line.fileName === fileName);
+  const compared = lines.flatMap(({ digest: expected }) => {
+    const actual = digests.find((digest) => digest.algorithm === expected.algorithm);
+    return actual === undefined ? [] : [{ actual, expected }];
+  });
+  for (const { actual, expected } of compared) {
+    if (actual.hex !== expected.hex)
+      throw new Fault(
+        'upstream.digest',
+        `Cannot attest ${fileName}: its ${actual.algorithm} is ${actual.hex}, want ${expected.hex} as ${list.name} says`,
+        { where: fileName, next: 'Download the file again, or the list that belongs to it' },
+      );
   }
+  return compared.some(({ actual }) => countingAlgorithms.includes(actual.algorithm));
+}
+
+function describeDependency({ fileName, digests }: Digested, list: UpstreamList): ResourceDescriptor {
+  return {
+    name: fileName,
+    uri: `file:${encodeURIComponent(fileName)}`,
+    digest: Object.fromEntries(digests.map((digest) => [digest.algorithm, digest.hex])),
+    annotations: {
+      // Whether a key that was given vouches for the list. Without one it says only what somebody published.
+      nodeproof_verified: list.signedBy !== null,
+      list: list.name,
+      listSha256: list.sha256,
+      ...(list.signedBy === null ? {} : { openpgpFingerprint: list.signedBy.fingerprint }),
+    },
+  };
 }

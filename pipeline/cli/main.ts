@@ -7,6 +7,7 @@ else refuseNode();
 /** The only place that reads the process. Everything below gets what it needs as a value. */
 async function run(): Promise<void> {
   if (import.meta.filename.endsWith('.ts')) await keepStrippedSources();
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', acceptLostReader);
   // Loaded only now: an older Node would fail in it with a stack trace instead of a reason.
   const { runNodeproof } = await import('./program.ts');
   process.exitCode = await runNodeproof(process.argv.slice(2), {
@@ -16,6 +17,13 @@ async function run(): Promise<void> {
     stdout: { write: (text) => void process.stdout.write(text), isTerminal: process.stdout.isTTY },
     stderr: { write: (text) => void process.stderr.write(text), isTerminal: process.stderr.isTTY },
   });
+}
+
+/** A reader may leave early, as `head` does: the exit code still says the verdict. Any other loss of output does not pass. */
+function acceptLostReader(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') return;
+  process.stderr.write(`nodeproof: Cannot write the output: ${error.message} [file.write]\n`);
+  process.exit(4);
 }
 
 /** From sources half of a start is stripping types: Node keeps the result where the checkout's other caches are. */

@@ -11,7 +11,15 @@ import {
   parseTrustPack,
   type TrustPack,
 } from '../trust/index.ts';
-import { asConfiguration, inFile, inputLimits, listDirectory, readInput } from './inputs.ts';
+import {
+  asConfiguration,
+  inFile,
+  inputLimits,
+  listDirectory,
+  readConfiguration,
+  readInput,
+  splitLines,
+} from './inputs.ts';
 import type { World } from './world.ts';
 
 /** Where attestations, roots and keys come from. None of it is trusted: the policy picks what counts. */
@@ -36,10 +44,10 @@ export function readMaterial(options: MaterialOptions, policy: Policy, world: Wo
     readBundles(world, path),
   );
   const roots = options['trusted-root'].map((path) =>
-    asConfiguration(path, () => parseTrustedRootCandidate(readInput(world, path, limits.trustPackBytes))),
+    asConfiguration(path, () => parseTrustedRootCandidate(readConfiguration(world, path, limits.trustedRootBytes))),
   );
   const keys = options['public-key'].map((path) =>
-    inFile(path, () => parsePublicKey(Buffer.from(readInput(world, path, inputLimits.pem)).toString('utf8'))),
+    inFile(path, () => parsePublicKey(Buffer.from(readConfiguration(world, path, inputLimits.pem)).toString('utf8'))),
   );
   const candidates: Candidates = {
     trustedRoots: [...roots, ...packs.flatMap(({ pack }) => pack.trustedRoots)],
@@ -69,11 +77,8 @@ function packedBundles({ path, pack }: NamedPack): readonly BundleFile[] {
 function readBundles(world: World, path: string): readonly BundleFile[] {
   const bytes = readInput(world, path, limits.trustPackBytes);
   if (!path.endsWith('.jsonl')) return readable(path, () => parseJsonBytes(bytes, 'bundle', limits.bundleBytes));
-  const lines = Buffer.from(bytes).toString('utf8').split('\n');
-  return lines.flatMap((line, at) =>
-    line.trim() === ''
-      ? []
-      : readable(`${path} line ${at + 1}`, () => parseJsonBytes(Buffer.from(line), 'bundle', limits.bundleBytes)),
+  return inFile(path, () => splitLines(bytes)).flatMap(({ number, line }) =>
+    readable(`${path} line ${number}`, () => parseJsonBytes(line, 'bundle', limits.bundleBytes)),
   );
 }
 

@@ -62,6 +62,8 @@ export function buildProgram(world: World, finish: (code: Exit) => void): Comman
       'Proves what Kubernetes nodes run: provenance, SBOMs and a signed node set in CI, a verdict before kubeadm join.',
     )
     .version(version, '--version', 'print the version')
+    // What stands after a command is the command's: trust pack has a --version of its own.
+    .enablePositionalOptions()
     .helpCommand(false)
     .addHelpText('after', exitCodesText);
   const groups = new Map<string, Command>();

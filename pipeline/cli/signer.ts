@@ -13,7 +13,7 @@ import {
   givenIdentityToken,
   type IdentityTokenSource,
 } from '../edge/sigstore/index.ts';
-import { inputLimits, readInput } from './inputs.ts';
+import { inputLimits, readConfiguration } from './inputs.ts';
 import type { World } from './world.ts';
 
 type SigningOptions = {
@@ -30,7 +30,7 @@ export function openSigner(options: SigningOptions, world: World): Signer {
   const services = readServices(options, world);
   if (options.key !== undefined) {
     const passphrase = world.environment['NODEPROOF_KEY_PASSPHRASE'];
-    return buildKeySigner(readInput(world, options.key, inputLimits.pem), {
+    return buildKeySigner(readConfiguration(world, options.key, inputLimits.pem), {
       ...(services === undefined ? {} : { services }),
       ...(passphrase === undefined ? {} : { passphrase }),
     });
@@ -41,7 +41,7 @@ export function openSigner(options: SigningOptions, world: World): Signer {
 function readServices(options: SigningOptions, world: World): SigningServices | undefined {
   const path = options['signing-config'];
   if (path === undefined) return undefined;
-  const config = parseSigningConfig(readInput(world, path, limits.signingConfigBytes));
+  const config = parseSigningConfig(readConfiguration(world, path, limits.signingConfigBytes));
   return selectServices(config, world.now(), { certificateAuthority: options.key === undefined });
 }
 
@@ -53,7 +53,7 @@ function openTokenSource(given: string | undefined, world: World): IdentityToken
     });
   }
   const token = given.startsWith('@')
-    ? decodeUtf8(readInput(world, given.slice(1), limits.identityTokenBytes), 'identity token')
+    ? decodeUtf8(readConfiguration(world, given.slice(1), limits.identityTokenBytes), 'identity token')
     : given;
   return givenIdentityToken(token, world.now);
 }

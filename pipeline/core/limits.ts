@@ -132,6 +132,8 @@ export const limits = {
   /** Bytes of Docker's configuration, where it keeps credentials, and of a password's file. */
   dockerConfigBytes: 1 * MiB,
   passwordBytes: 64 * KiB,
+  /** Entries of one extension directory: each image in it is read as a whole. */
+  extensions: 256,
   /** Bytes of an evidence document. */
   evidenceBytes: 16 * MiB,
   /** Bytes of an image that a case of `policy test` unpacks, of its case.yaml, and cases in one run. */

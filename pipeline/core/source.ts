@@ -12,6 +12,8 @@ export type Source = {
   readonly name: string;
   readonly sizeBytes: number;
   read(offset: number, length: number): Uint8Array;
+  /** As read, into the caller's own buffer: content that is streamed through one buffer leaves no garbage behind. */
+  readInto?(offset: number, target: Uint8Array): void;
   /** Where a worker of another thread finds the same bytes. Absent for bytes that are only in memory. */
   readonly location?: SourceLocation;
 };
@@ -51,8 +53,8 @@ export function memorySource(bytes: Uint8Array, name = 'memory'): Source {
 /** A range of a source as a source of its own, such as a partition of a disk. Faults: source.range. */
 export function sliceSource(parent: Source, offset: number, length: number, name: string): Source {
   checkRange(parent, offset, length);
-  const location = parent.location;
-  const slice = {
+  const { location } = parent;
+  const slice: Source = {
     name,
     sizeBytes: length,
     read(start: number, count: number) {

@@ -1,4 +1,4 @@
-import { Fault, type Source, unreachable } from '../core/index.ts';
+import { Fault, limits, type Source, unreachable } from '../core/index.ts';
 import { resolve } from '../formats/file-tree/index.ts';
 import type { MountLine } from '../formats/mountinfo/index.ts';
 import { readSysext, type Sysext } from '../image/index.ts';
@@ -77,7 +77,7 @@ async function findExtensions(extensionClass: ExtensionClass, world: NodeWorld, 
   const taken = new Set<string>();
   for (const directory of searchDirectories[extensionClass]) {
     const here: Extension[] = [];
-    for (const fileName of notes.attempt(directory, () => world.listNames(directory) ?? [], [])) {
+    for (const fileName of notes.attempt(directory, () => listEntries(world, directory), [])) {
       const extension = await describeEntry(extensionClass, `${directory}/${fileName}`, fileName, world, notes);
       if (extension !== undefined) here.push({ ...extension, hidden: taken.has(extension.name) });
     }
@@ -85,6 +85,18 @@ async function findExtensions(extensionClass: ExtensionClass, world: NodeWorld, 
     found.push(...here);
   }
   return found;
+}
+
+/** So many are nobody's, and each would be read. */
+function listEntries(world: NodeWorld, directory: string): readonly string[] {
+  const names = world.listNames(directory) ?? [];
+  if (names.length > limits.extensions)
+    throw new Fault(
+      'limit.extensions',
+      `Cannot look at ${directory}: ${names.length} entries, want at most ${limits.extensions}`,
+      { where: directory },
+    );
+  return names;
 }
 
 /** What systemd takes for an extension; a mask and a dangling link it passes over. */
@@ -161,6 +173,11 @@ async function readImage(
 ): Promise<Partial<Extension>> {
   try {
     using source = world.openSource(path);
+    if (source.sizeBytes > limits.fileBytes)
+      throw new Fault(
+        'limit.file-bytes',
+        `Cannot read ${path}: ${source.sizeBytes} bytes, want at most ${limits.fileBytes}`,
+      );
     const [sha256] = await world.digestSource(source, ['sha256']);
     const digest = { sha256: { value: sha256?.hex ?? null, grade: 'claimed', source: path } } as const;
     return { ...digest, ...(await readContent(extensionClass, name, source, world)) };

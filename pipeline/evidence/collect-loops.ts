@@ -14,17 +14,23 @@ export async function collectLoops(
   world: NodeWorld,
   notes: Notes,
 ): Promise<LoopDevice[]> {
-  const paths = new Set(extensions.map((extension) => extension.resolvedPath));
-  const inodes = new Set(extensions.map((extension) => extension.inode));
   const loops: LoopDevice[] = [];
   for (const line of lines) {
     const loop = describeLoop(line, world, notes);
-    const isRelated = paths.has(line.backingFile) || (line.backingInode !== null && inodes.has(line.backingInode));
-    loops.push(
-      isRelated && isWholeImage(loop) ? { ...loop, sha256: await digestDevice(line.name, world, notes) } : loop,
-    );
+    const related = extensions.filter((extension) => isRelated(line, extension));
+    const isTold = related.length > 0 && isWholeImage(loop) && related.every(fillsBlocks);
+    loops.push(isTold ? { ...loop, sha256: await digestDevice(line.name, world, notes) } : loop);
   }
   return loops;
+}
+
+function isRelated({ backingFile, backingInode }: LoopLine, { resolvedPath, inode }: Extension): boolean {
+  return backingFile === resolvedPath || (backingInode !== null && backingInode === inode);
+}
+
+/** A loop device ends at its last whole block: it shows less than a file that does not fill one. */
+function fillsBlocks({ sizeBytes }: Extension): boolean {
+  return sizeBytes !== null && sizeBytes % 4096 === 0;
 }
 
 function describeLoop(line: LoopLine, world: NodeWorld, notes: Notes): LoopDevice {

@@ -133,7 +133,8 @@ function readLowerOsRelease(
   mapping: MappedDevice | undefined,
   notes: Notes,
 ): LowerOsRelease | undefined {
-  const node = device === undefined ? undefined : devicePath(world, device);
+  const node =
+    device === undefined ? undefined : notes.attempt('/dev/block', () => devicePath(world, device), undefined);
   if (node !== undefined && mapping?.targets[0]?.type === 'verity') {
     const release = notes.attempt(
       node,

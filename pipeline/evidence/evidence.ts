@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { decodeUtf8, grades } from '../core/index.ts';
+import { decodeUtf8, grades, limits } from '../core/index.ts';
 import { parseJson } from '../formats/json/index.ts';
 import { parseWith, sha256Hex, utcTime } from '../formats/schema/index.ts';
 
@@ -101,7 +101,7 @@ export const extensionSchema = z.strictObject({
 
 /** The extensions of one class and whether and how they are merged. */
 export const extensionStateSchema = z.strictObject({
-  found: z.array(extensionSchema).check(z.maxLength(1024)),
+  found: z.array(extensionSchema).check(z.maxLength(limits.extensions * 8)),
   /** Names that the merged tree itself records (`.systemd-sysext/extensions`, `.systemd-confext/confexts`); null where nothing is merged. */
   merged: fact(z.array(text).check(z.maxLength(1024))),
   /** The overlay's directories from its mount options; null where nothing is merged. */

@@ -1,6 +1,7 @@
 import { Fault } from '../core/index.ts';
 import { parseVerityTarget, type VerityTarget } from '../formats/device-mapper/index.ts';
 import type { Evidence, Extension, LoopDevice, MappedDevice } from './evidence.ts';
+import { isMerge } from './mount-stack.ts';
 
 export type Backing = {
   /** Loop devices that hold the very file that lies there. */
@@ -13,19 +14,29 @@ export type Backing = {
  * Which loop devices an extension runs from. systemd mounts the file systems of extensions in a mount namespace of its own,
  * so nothing in the mount table leads from the overlay to a device: the backing file and the content do.
  */
-export function findBacking(extension: Extension, loops: readonly LoopDevice[]): Backing {
-  const related = loops.filter((loop) => isSameFile(loop, extension) || isSamePath(loop, extension));
+export function findBacking(extension: Extension, { loops, mounts }: Evidence): Backing {
+  const isCovered = mounts.some(
+    (mount) =>
+      (isMerge(mount, 'sysext') || isMerge(mount, 'confext')) &&
+      extension.resolvedPath?.startsWith(`${mount.mountPoint}/`) === true,
+  );
+  const isSame = (loop: LoopDevice) => isSameFile(loop, extension, isCovered);
+  const holds = (loop: LoopDevice) =>
+    !loop.deleted && (holdsContent(loop, extension) ?? holdsName(loop, extension, isSame));
+  const related = loops.filter((loop) => isSame(loop) || isSamePath(loop, extension));
   return {
-    good: related.filter((loop) => isWholeImage(loop) && holds(loop, extension)),
-    stale: related.filter((loop) => !holds(loop, extension)),
+    good: related.filter((loop) => isWholeImage(loop) && holds(loop)),
+    stale: related.filter((loop) => !holds(loop)),
   };
 }
 
-/** What the device shows decides where it could be read; where not, the inode; where that is not told, the path. */
-function holds(loop: LoopDevice, extension: Extension): boolean {
-  if (loop.deleted) return false;
-  if (loop.sha256 !== null && extension.sha256.value !== null) return loop.sha256 === extension.sha256.value;
-  return loop.backingInode === null ? isSamePath(loop, extension) : isSameFile(loop, extension);
+/** What the device shows decides; null where it could not be read. */
+function holdsContent(loop: LoopDevice, { sha256 }: Extension): boolean | null {
+  return loop.sha256 === null || sha256.value === null ? null : loop.sha256 === sha256.value;
+}
+
+function holdsName(loop: LoopDevice, extension: Extension, isSame: (loop: LoopDevice) => boolean): boolean {
+  return loop.backingInode === null ? isSamePath(loop, extension) : isSame(loop);
 }
 
 function isSamePath(loop: LoopDevice, { resolvedPath }: Extension): boolean {
@@ -33,13 +44,16 @@ function isSamePath(loop: LoopDevice, { resolvedPath }: Extension): boolean {
 }
 
 /**
- * A file in /usr is seen through the overlay of the merge, which gives it a device number of its own (overlayfs.rst,
- * "Inode properties"); the loop device was made before that overlay or over an earlier one. The inode number is the same.
+ * By inode and device. A file that a merge covers is seen through an overlay, which gives it a device number of its own
+ * (overlayfs.rst, "Inode properties"), while the loop device was made before that overlay or over an earlier one: then the
+ * inode and the end of the path tell, for a mount that is gone has no place any more.
  */
-function isSameFile(loop: LoopDevice, { inode, fileDevice, resolvedPath }: Extension): boolean {
+function isSameFile(loop: LoopDevice, { inode, fileDevice, resolvedPath }: Extension, isCovered: boolean): boolean {
   if (loop.backingInode === null || loop.backingInode !== inode) return false;
-  const isUnderMerge = resolvedPath?.startsWith('/usr/') === true;
-  return isUnderMerge || loop.backingDevice === null || loop.backingDevice === fileDevice;
+  if (loop.backingDevice === null || loop.backingDevice === fileDevice) return true;
+  return (
+    isCovered && resolvedPath !== null && loop.backingFile.startsWith('/') && resolvedPath.endsWith(loop.backingFile)
+  );
 }
 
 /** As systemd makes them: from the first byte, and gone when nothing uses them. */
@@ -66,7 +80,7 @@ export function verityOf(mapping: MappedDevice | null): VerityTarget | null {
 export function extensionMapping(extension: Extension, evidence: Evidence): MappedDevice | undefined {
   const rootHash = extension.rootHash.value;
   if (rootHash === null) return undefined;
-  const { good } = findBacking(extension, evidence.loops);
+  const { good } = findBacking(extension, evidence);
   return evidence.mappings.find((mapping) => {
     const verity = verityOf(mapping);
     return verity?.rootHash === rootHash && good.some((loop) => isOn(verity, loop));

@@ -1,6 +1,6 @@
 import type { Checked, Finding } from '../core/index.ts';
 import { isImage } from './collect-extensions.ts';
-import type { Evidence, Extension, ExtensionState, LoopDevice } from './evidence.ts';
+import type { Evidence, Extension, ExtensionState } from './evidence.ts';
 import { extensionMapping, findBacking, verityOf } from './extension-backing.ts';
 import { buildFinding } from './finding.ts';
 import { visibleExtensions } from './identity.ts';
@@ -128,7 +128,7 @@ function judgeRunning(
   const mapping = extensionMapping(extension, evidence);
   const verity = mapping === undefined ? null : verityOf(mapping);
   return [
-    ...(extension.kind === 'raw' ? judgeBacking(field, extension, evidence.loops) : []),
+    ...(extension.kind === 'raw' ? judgeBacking(field, extension, evidence) : []),
     ...extension.forbiddenPaths.map((path) =>
       buildFinding('extension.forbidden-path', 'denied', `Extension ${extension.name} ships ${path}, which none may`, {
         field,
@@ -177,8 +177,8 @@ function judgeRunning(
 }
 
 /** What runs is what the loop device holds, not what the path names now. */
-function judgeBacking(field: string, extension: Extension, loops: readonly LoopDevice[]): readonly Finding[] {
-  const { good, stale } = findBacking(extension, loops);
+function judgeBacking(field: string, extension: Extension, evidence: Evidence): readonly Finding[] {
+  const { good, stale } = findBacking(extension, evidence);
   if (stale.length > 0) {
     return [
       buildFinding(

@@ -5,6 +5,7 @@ import { openExt4 } from '../formats/ext4/index.ts';
 import { openFat } from '../formats/fat/index.ts';
 import type { FileSystemFormat, FileTree } from '../formats/file-tree/index.ts';
 import { openSquashfs } from '../formats/squashfs/index.ts';
+import { located } from './tree-location.ts';
 
 type Row = {
   readonly format: FileSystemFormat;
@@ -37,7 +38,7 @@ export function openFileTree(source: Source): FileTree {
       { where: source.name },
     );
   }
-  return row.open(source);
+  return located(row.open(source), source);
 }
 
 function rowOf(source: Source): Row | undefined {

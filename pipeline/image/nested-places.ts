@@ -1,6 +1,6 @@
 import { Fault, limits } from '../core/index.ts';
 import { type FileTree, resolvePlaced, type TreeNode } from '../formats/file-tree/index.ts';
-import type { NodeImage } from './node-image.ts';
+import type { OpenedNodeImage } from './node-image.ts';
 
 /**
  * What becomes of an extension inside a node image when a node boots it: `merged`; `masked` by a link to /dev/null;
@@ -50,7 +50,7 @@ const searchOrder: readonly (readonly SearchDirectory[])[] = [
 ];
 
 /** Finds the extensions inside a node image and what becomes of each. Faults: limit.nested-images, those of the file systems. */
-export function findNestedFiles(image: NodeImage): NestedPlaces {
+export function findNestedFiles(image: OpenedNodeImage): NestedPlaces {
   const found = searchOrder.map((directories) => searchDirectories(image, directories));
   const files = found.flatMap((places) => places.files);
   const sizeBytes = files.reduce((sum, file) => sum + file.node.sizeBytes, 0);
@@ -62,7 +62,7 @@ export function findNestedFiles(image: NodeImage): NestedPlaces {
   return { files, directories: found.flatMap((places) => places.directories) };
 }
 
-function searchDirectories(image: NodeImage, searched: readonly SearchDirectory[]): NestedPlaces {
+function searchDirectories(image: OpenedNodeImage, searched: readonly SearchDirectory[]): NestedPlaces {
   const files: NestedFile[] = [];
   const directories: string[] = [];
   const taken = new Map<string, 'masked' | 'merged'>();
@@ -92,7 +92,7 @@ type Entry = { readonly name: string; readonly path: string } & (
 );
 
 /** The extensions that one directory names, by name: images, directories, and masks. */
-function listDirectory(image: NodeImage, { volume, path }: SearchDirectory): readonly Entry[] {
+function listDirectory(image: OpenedNodeImage, { volume, path }: SearchDirectory): readonly Entry[] {
   const directory = locate(image, path, volume);
   if (directory?.node.kind !== 'directory') return [];
   const { tree } = directory;
@@ -120,7 +120,7 @@ function withoutSuffix(name: string): string {
 const crossings = 8;
 
 /** What stands at a path of the node, whose volumes are mounted at /usr, /oem and /. Undefined where nothing is. */
-function locate(image: NodeImage, path: string, volume: Volume, left = crossings): Located | undefined {
+function locate(image: OpenedNodeImage, path: string, volume: Volume, left = crossings): Located | undefined {
   const { tree, mount } = openVolume(image, volume);
   if (tree === null || left === 0) return undefined;
   const inner = path.slice(mount.length);
@@ -134,7 +134,10 @@ function locate(image: NodeImage, path: string, volume: Volume, left = crossings
 }
 
 /** The tree of /usr is placed below `/usr` already; those of the others begin at their roots. */
-function openVolume(image: NodeImage, volume: Volume): { readonly tree: FileTree | null; readonly mount: string } {
+function openVolume(
+  image: OpenedNodeImage,
+  volume: Volume,
+): { readonly tree: FileTree | null; readonly mount: string } {
   if (volume === 'usr') return { tree: image.usr.tree, mount: '' };
   return volume === 'oem' ? { tree: image.oem, mount: '/oem' } : { tree: image.root, mount: '' };
 }

@@ -1,4 +1,4 @@
-import { Digest, limits, memorySource, withinAsync } from '../core/index.ts';
+import { Digest, limits, memorySource, type Source, withinAsync } from '../core/index.ts';
 import { readFile } from '../formats/file-tree/index.ts';
 import type { LeafHasher } from '../formats/verity/index.ts';
 import type { NestedFile } from './nested-places.ts';
@@ -21,20 +21,24 @@ export async function visitNestedSysexts<T>(
   visit: (nested: NestedSysext) => T | Promise<T>,
 ): Promise<readonly T[]> {
   const results: T[] = [];
-  for (const { name, state, path, tree, node } of files) {
-    const bytes = readFile(tree, node, limits.nestedImageBytes, path);
+  for (const file of files) {
+    const { name, state, path, node } = file;
     results.push(
-      await withinAsync(path, async () =>
-        visit({
-          name,
-          state,
-          path,
-          sizeBytes: node.sizeBytes,
-          sha256: Digest.of('sha256', bytes),
-          sysext: await readSysext(memorySource(bytes, path), hashLeaves, name),
-        }),
-      ),
+      await withinAsync(path, async () => {
+        const { source, sha256 } = openNested(file);
+        const sysext = await readSysext(source, hashLeaves, name);
+        return visit({ name, state, path, sizeBytes: node.sizeBytes, sha256, sysext });
+      }),
     );
   }
   return results;
+}
+
+/** Where the file system stores it as it is, it is read in place; a compressed one is in memory while it is visited. */
+function openNested({ tree, node, path }: NestedFile): { readonly source: Source; readonly sha256: Digest } {
+  const stored = tree.source?.(node);
+  if (stored !== undefined)
+    return { source: { ...stored, name: path }, sha256: Digest.ofChunks('sha256', tree.chunks(node)) };
+  const bytes = readFile(tree, node, limits.nestedImageBytes, path);
+  return { source: memorySource(bytes, path), sha256: Digest.of('sha256', bytes) };
 }

@@ -50,19 +50,22 @@ function isUsr(partition: Partition): boolean {
   return partition.typeGuid === partitionType.flatcarUsr;
 }
 
+/** A node image whose verity tree was not recomputed yet. */
+export type OpenedNodeImage = Omit<NodeImage, 'usr'> & { readonly usr: Omit<UsrPartition, 'verity'> };
+
 /**
- * Opens a node image: partitions by type and label, never by offset; the /usr that would boot; its operating system;
- * its verity tree recomputed from every data block; the kernel with the usr hash that the boot loader passes on.
- * Faults: image.usr, image.label, gpt.*, verity.*, linux-kernel.*, os-release.*, and those of the file systems.
+ * Opens a node image: partitions by type and label, never by offset; the /usr that would boot; its operating system; the
+ * kernel with the usr hash that the boot loader passes on.
+ * Faults: image.usr, image.label, gpt.*, linux-kernel.*, os-release.*, and those of the file systems.
  * Whether the image agrees with itself is judged by judgeNodeImage.
  */
-export async function readNodeImage(source: Source, hashLeaves: LeafHasher): Promise<NodeImage> {
+export function openNodeImage(source: Source): OpenedNodeImage {
   if (!isGpt(source)) {
     return {
       layout: 'usr-partition',
       gpt: null,
       kernel: null,
-      usr: await readUsr(source, null, hashLeaves),
+      usr: openUsr(source, null),
       oem: null,
       root: null,
       problems: [],
@@ -74,7 +77,7 @@ export async function readNodeImage(source: Source, hashLeaves: LeafHasher): Pro
   return {
     layout: 'disk',
     gpt,
-    usr: await readUsr(openPartition(source, partition), partition, hashLeaves),
+    usr: openUsr(openPartition(source, partition), partition),
     kernel: readBootKernel(gpt, source, partition),
     oem: oem.tree,
     root: root.tree,
@@ -90,18 +93,25 @@ export async function readNodeImage(source: Source, hashLeaves: LeafHasher): Pro
   };
 }
 
-async function readUsr(source: Source, partition: Partition | null, hashLeaves: LeafHasher): Promise<UsrPartition> {
-  const bare = openFileTree(source);
-  const tree = placeTree(bare, 'usr');
-  return {
-    partition,
-    source,
-    tree,
-    os: readOsRelease(tree),
-    architecture: readArchitecture(tree),
-    // Flatcar: the hash tree starts where the file system ends (build_library/disk_util, Verity).
-    verity: await readTrailingVerity(source, roundUp(bare.facts.sizeBytes, hashAlignment), hashLeaves),
-  };
+function openUsr(source: Source, partition: Partition | null): OpenedNodeImage['usr'] {
+  const tree = placeTree(openFileTree(source), 'usr');
+  return { partition, source, tree, os: readOsRelease(tree), architecture: readArchitecture(tree) };
+}
+
+/**
+ * Recomputes the verity tree of /usr from every data block: the slow part, which other cores do while the caller reads
+ * the files. Faults: verity.*.
+ */
+export async function readUsrVerity(opened: OpenedNodeImage, hashLeaves: LeafHasher): Promise<NodeImage> {
+  const { source, tree } = opened.usr;
+  // Flatcar: the hash tree starts where the file system ends (build_library/disk_util, Verity).
+  const verity = await readTrailingVerity(source, roundUp(tree.facts.sizeBytes, hashAlignment), hashLeaves);
+  return { ...opened, usr: { ...opened.usr, verity } };
+}
+
+/** Opens a node image and recomputes its verity tree. */
+export async function readNodeImage(source: Source, hashLeaves: LeafHasher): Promise<NodeImage> {
+  return readUsrVerity(openNodeImage(source), hashLeaves);
 }
 
 /** mksquashfs counts the bytes it used; a hash tree starts at the next block (veritysetup(8), --hash-offset). */

@@ -1,4 +1,5 @@
 import type { FileTree, TreeNode } from '../formats/file-tree/index.ts';
+import { locatedBelow } from './tree-location.ts';
 
 /** No file system numbers an inode below zero. */
 const rootId = -1;
@@ -18,7 +19,7 @@ export function placeTree(tree: FileTree, mountPoint: 'usr'): FileTree {
     modifiedAt: tree.root.modifiedAt,
   });
   const entries = Object.freeze([Object.freeze({ name: mountPoint, node: tree.root })]);
-  return Object.freeze({
+  const placed = Object.freeze({
     facts: tree.facts,
     root,
     list: (directory: TreeNode) => (directory === root ? entries : tree.list(directory)),
@@ -26,4 +27,5 @@ export function placeTree(tree: FileTree, mountPoint: 'usr'): FileTree {
     target: (symlink: TreeNode) => tree.target(symlink),
     xattrs: (node: TreeNode) => (node === root ? new Map<string, Uint8Array>() : tree.xattrs(node)),
   });
+  return locatedBelow(placed, tree);
 }

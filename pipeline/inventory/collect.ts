@@ -42,7 +42,7 @@ export type Inventory = {
   readonly unread: readonly UnreadFile[];
 };
 
-type InventoryOptions = {
+export type InventoryOptions = {
   /** Where the tree's root stands on a node: `/usr` for a USR partition, empty for a root or a sysext. */
   readonly mount: '' | '/usr';
   /** Components known from elsewhere, such as the kernel in the EFI partition. */
@@ -54,34 +54,117 @@ type InventoryOptions = {
  * read. Each file is read once. Faults: those of the tree, limit.components, limit.cataloged-files, limit.tree-content; what
  * single files hold is reported as unread instead.
  */
-export function collectInventory(tree: FileTree, { mount, known = [] }: InventoryOptions): Inventory {
-  const files: InventoryFile[] = [];
-  const components: Component[] = [...known];
-  const unread: UnreadFile[] = [];
-  /** Hard links are read once. */
-  const seen = new Map<number, FileFindings>();
+export function collectInventory(tree: FileTree, options: InventoryOptions): Inventory {
+  const content = listContent(tree, options.mount);
+  return assemble(content, examineShare(tree, content.work, newCounter()), options);
+}
+
+/** Examines a tree's files on another core. A port: `edge/` does it with a thread. */
+export type InventoryHelper = {
+  /**
+   * Takes files of the same tree off the counter as examineShare does, until none is left. Answers with what it examined;
+   * what it took and could not examine is missing. Undefined where nobody else can open the tree.
+   */
+  readonly help: (
+    tree: FileTree,
+    mount: InventoryOptions['mount'],
+    counter: Int32Array,
+  ) => Promise<ReadonlyMap<number, FileFindings>> | undefined;
+};
+
+/** Below this a thread's start costs more than it saves. */
+const sharedContentBytes = 64 * 1024 * 1024;
+
+/** As collectInventory, shared with a helper where the tree is large enough. */
+export async function collectInventoryShared(
+  tree: FileTree,
+  options: InventoryOptions,
+  helper: InventoryHelper,
+): Promise<Inventory> {
+  const content = listContent(tree, options.mount);
+  const counter = newCounter();
+  const helped = content.bytes < sharedContentBytes ? undefined : helper.help(tree, options.mount, counter);
+  const own = examineShare(tree, content.work, counter);
+  const findings = new Map([...own, ...((await helped) ?? [])]);
+  // What the helper took and did not finish is done here, so that its faults come out here too.
+  for (const [number, entry] of content.work.entries()) {
+    if (!findings.has(number)) findings.set(number, examineFile(tree, entry));
+  }
+  return assemble(content, findings, options);
+}
+
+type Content = {
+  readonly entries: readonly PlacedEntry[];
+  /** Every regular file once, under the first of its names: what there is to read, numbered by its place here. */
+  readonly work: readonly PlacedEntry[];
+  readonly bytes: number;
+};
+
+/** Lists a tree in the order of its walk, which is the same in every thread. */
+export function listContent(tree: FileTree, mount: InventoryOptions['mount']): Content {
+  const entries: PlacedEntry[] = [];
+  const work: PlacedEntry[] = [];
+  const seen = new Set<number>();
+  let bytes = 0;
   let cataloged = 0;
-  let contentBytes = 0;
   for (const placed of walk(tree, tree.root, mount)) {
     const entry = { ...placed, path: readablePath(placed.path) };
-    const { kind, id, mode, sizeBytes } = entry.node;
-    if (kind === 'directory') components.push(...catalogPath(entry.path, null));
-    if (kind !== 'file') continue;
+    entries.push(entry);
+    if (entry.node.kind !== 'file') continue;
     if (wholeFileCatalogers.some(({ selects }) => selects(entry.path))) cataloged++;
-    const earlier = seen.get(id);
-    if (earlier === undefined) checkLimit('bytes of content', (contentBytes += sizeBytes), limits.treeContentBytes);
-    const findings = earlier ?? examineFile(tree, entry);
-    seen.set(id, findings);
-    files.push({
-      path: entry.path,
-      mode,
-      sizeBytes,
-      sha256: findings.sha256,
-      architecture: findings.architecture,
-    });
-    components.push(...catalogPath(entry.path, findings.sha256), ...movedTo(entry.path, findings));
-    unread.push(...findings.unread.map((one) => ({ ...one, path: entry.path })));
     checkLimit('cataloged files', cataloged, limits.catalogedFiles);
+    if (seen.has(entry.node.id)) continue;
+    seen.add(entry.node.id);
+    work.push(entry);
+    checkLimit('bytes of content', (bytes += entry.node.sizeBytes), limits.treeContentBytes);
+  }
+  return { entries, work, bytes };
+}
+
+/** Files taken at a time: few enough that all threads end together. */
+const batch = 8;
+
+function newCounter(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(4));
+}
+
+/** Takes batches of files off the shared counter and examines them. Returns the findings by the files' numbers. */
+export function examineShare(
+  tree: FileTree,
+  work: readonly PlacedEntry[],
+  counter: Int32Array,
+): Map<number, FileFindings> {
+  const findings = new Map<number, FileFindings>();
+  let components = 0;
+  for (;;) {
+    const first = Atomics.add(counter, 0, batch);
+    if (first >= work.length) return findings;
+    for (const [at, entry] of work.slice(first, first + batch).entries()) {
+      const found = examineFile(tree, entry);
+      checkLimit('components', (components += found.components.length), limits.components);
+      findings.set(first + at, found);
+    }
+  }
+}
+
+function assemble(content: Content, findings: ReadonlyMap<number, FileFindings>, options: InventoryOptions): Inventory {
+  const files: InventoryFile[] = [];
+  const components: Component[] = [...(options.known ?? [])];
+  const unread: UnreadFile[] = [];
+  const numbers = new Map(content.work.map((entry, number) => [entry.node.id, number]));
+  for (const { path, node } of content.entries) {
+    if (node.kind === 'directory') components.push(...catalogPath(path, null));
+    const found = node.kind === 'file' ? findings.get(numbers.get(node.id) ?? -1) : undefined;
+    if (found === undefined) continue;
+    files.push({
+      path,
+      mode: node.mode,
+      sizeBytes: node.sizeBytes,
+      sha256: found.sha256,
+      architecture: found.architecture,
+    });
+    components.push(...catalogPath(path, found.sha256), ...movedTo(path, found));
+    unread.push(...found.unread.map((one) => ({ ...one, path })));
     checkLimit('components', components.length, limits.components);
   }
   return Object.freeze({
@@ -103,7 +186,7 @@ function checkLimit(what: keyof typeof limitCodes, count: number, most: number):
 }
 
 /** What one file's content tells; a function of the tree and the entry alone. */
-type FileFindings = {
+export type FileFindings = {
   readonly path: string;
   readonly sha256: Digest;
   readonly architecture: string | null;

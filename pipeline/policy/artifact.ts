@@ -1,14 +1,15 @@
 import { Digest, type Finding } from '../core/index.ts';
-import { type AssessmentContext, type Attestation, claimsAbout, kindOf, readClaims } from './attestation.ts';
+import { type Attestation, claimsAbout, isNodeSet, kindOf } from './attestation.ts';
 import { checkedAttestation } from './node.ts';
 import { buildFinding } from './rules/finding.ts';
 import { judgePackFreshness, judgePolicyFreshness } from './rules/freshness.ts';
 import { judgeIdentity, judgeNodeSet } from './rules/node-set.ts';
 import { judgeProvenance } from './rules/provenance.ts';
-import { judgeRevoked, judgeRevokedFile } from './rules/revocation.ts';
-import type { Revocation } from './schema.ts';
-import { assessAll, countRevocations, type Shelf, unreadableFindings } from './shelf.ts';
+import { judgeRevoked, judgeRevokedFile, revocableIdentity, revocableSet } from './rules/revocation.ts';
+import type { Policy } from './schema.ts';
+import { assessAll, openShelf, type Shelf, unreadableFindings } from './shelf.ts';
 import { activeWaivers, judgeNothingFound, type PolicyJudgement, type Situation } from './situation.ts';
+import { judgeStatements, wantedKinds } from './statements.ts';
 
 const artifactKinds = ['node-set', 'provenance', 'sbom'] as const;
 
@@ -18,22 +19,16 @@ const artifactKinds = ['node-set', 'provenance', 'sbom'] as const;
  */
 export function judgeArtifact(digest: Digest, situation: Situation): PolicyJudgement {
   const { policy, material, state, now } = situation;
-  const context: AssessmentContext = { policy, anchors: material.anchors, now };
-  const shelf: Shelf = { ...readClaims(material.bundles), context };
-  const revocations = [...policy.revocations, ...countRevocations(shelf)];
-  const about = claimsAbout(shelf.claims, digest);
-  const assessed = artifactKinds.map((kind) => ({
+  const shelf = openShelf(situation);
+  const { context } = shelf;
+  const about = artifactKinds.map((kind) => ({
     kind,
-    ...assessAll(
-      about.filter((claim) => kindOf(claim.statement.predicateType) === kind),
-      kind,
-      policy.allow[kind] ?? [],
-      context,
-    ),
+    claims: claimsAbout(shelf.claims, digest).filter((claim) => kindOf(claim.statement.predicateType) === kind),
   }));
+  const assessed = about.map(({ kind, claims }) => assessAll(claims, kind, policy.allow[kind] ?? [], context));
   const outcomes = assessed
     .flatMap(({ counted }) => counted)
-    .map((attestation) => ({ attestation, findings: judgeContent(attestation, digest, situation, revocations) }));
+    .map((attestation) => ({ attestation, findings: judgeContent(attestation, digest, shelf) }));
   const good = outcomes.filter((outcome) => outcome.findings.length === 0).map((outcome) => outcome.attestation);
   const problems = [
     ...unreadableFindings(shelf),
@@ -41,44 +36,55 @@ export function judgeArtifact(digest: Digest, situation: Situation): PolicyJudge
     ...outcomes.flatMap((outcome) => outcome.findings),
   ];
   const proves = good.some((attestation) => attestation.kind !== 'sbom');
+  const candidates = about.reduce((sum, { claims }) => sum + claims.length, 0);
   return {
-    identityDigest: good.find((attestation) => attestation.identityDigest !== null)?.identityDigest ?? null,
+    identityDigest: good.find(isNodeSet)?.identityDigest ?? null,
     attestations: good,
     checked: good.map(checkedAttestation),
     findings: [
       ...judgePolicyFreshness(policy, state, now),
       ...(material.pack === null ? [] : judgePackFreshness(material.pack, policy, state, now)),
-      ...judgeRevokedFile(digest, revocations),
+      ...judgeRevokedFile(digest, context.revocations),
       ...(proves
-        ? []
-        : [...problems, ...judgeNothingFound(digest, material, about.length), ...judgeUnproven(digest, good.length)]),
-      ...(proves ? judgeRequired(digest, good, situation) : []),
+        ? [...judgeRevokedSets(outcomes), ...judgeRequired(digest, outcomes, policy)]
+        : [...problems, ...judgeNothingFound(digest, material, candidates), ...judgeUnproven(digest, good.length)]),
     ],
     waivers: activeWaivers(policy, now),
     ignored: proves ? problems : [],
   };
 }
 
+type Outcome = { readonly attestation: Attestation; readonly findings: readonly Finding[] };
+
 /** What an attestation that counts says must be in order too: a revoked or expired node set vouches for nothing. */
-function judgeContent(
-  attestation: Attestation,
-  digest: Digest,
-  { policy, now }: Situation,
-  revocations: readonly Revocation[],
-): readonly Finding[] {
-  const { nodeSet, identityDigest, provenance } = attestation;
-  if (provenance !== null) return judgeProvenance(provenance, policy);
-  if (nodeSet === null || identityDigest === null) return [];
+function judgeContent(attestation: Attestation, digest: Digest, shelf: Shelf): readonly Finding[] {
+  const { policy, now, revocations } = shelf.context;
+  if (attestation.provenance !== null) return judgeProvenance(attestation.provenance, policy);
+  if (!isNodeSet(attestation)) return [];
+  const { nodeSet, identityDigest } = attestation;
+  const isItself = Digest.equals(identityDigest, digest);
   const osOnly = {
     ...policy.node,
     sysexts: { ...policy.node.sysexts, required: [], denyUnlisted: false },
     confexts: { allowed: [], denyUnlisted: false },
   };
+  // Of a member nothing is wanted that is about the others; the set itself answers for all of them.
+  const revocable = isItself
+    ? revocableSet(nodeSet, identityDigest, attestation.verified.statement.subject, 'set')
+    : revocableIdentity(nodeSet.identity, identityDigest);
   return [
     ...judgeNodeSet(nodeSet, policy.node, now),
-    ...judgeIdentity(nodeSet.identity, Digest.equals(identityDigest, digest) ? policy.node : osOnly, () => 'claimed'),
-    ...judgeRevoked(nodeSet.identity, identityDigest, revocations),
+    ...judgeIdentity(nodeSet.identity, isItself ? policy.node : osOnly, () => 'claimed'),
+    ...judgeRevoked([revocable], revocations),
+    ...(isItself ? judgeStatements(attestation, shelf).findings : []),
   ];
+}
+
+/** Provenance says how a file was made, and not that its release was revoked since. */
+function judgeRevokedSets(outcomes: readonly Outcome[]): readonly Finding[] {
+  const sets = outcomes.filter(({ attestation }) => isNodeSet(attestation));
+  if (sets.some(({ findings }) => findings.length === 0)) return [];
+  return sets.flatMap(({ findings }) => findings.filter((finding) => finding.code.startsWith('revoked.')));
 }
 
 /** An SBOM says what is in an artifact, not that anyone released it. */
@@ -99,18 +105,16 @@ function judgeUnproven(digest: Digest, sboms: number): readonly Finding[] {
   ];
 }
 
-function judgeRequired(digest: Digest, good: readonly Attestation[], { policy }: Situation): readonly Finding[] {
-  return (['provenance', 'sbom'] as const)
-    .filter(
-      (kind) =>
-        policy.require[kind] &&
-        !good.some(
-          (attestation) =>
-            attestation.kind === kind ||
-            (attestation.identityDigest !== null && Digest.equals(attestation.identityDigest, digest)),
-        ),
-    )
-    .map((kind) =>
+/** A node set that is asked for by its identity has its statements pinned, which were judged with it. */
+function judgeRequired(digest: Digest, outcomes: readonly Outcome[], policy: Policy): readonly Finding[] {
+  const good = outcomes.filter((outcome) => outcome.findings.length === 0).map((outcome) => outcome.attestation);
+  if (good.some(({ identityDigest }) => identityDigest !== null && Digest.equals(identityDigest, digest))) return [];
+  const missing = wantedKinds(policy).filter((kind) => !good.some((attestation) => attestation.kind === kind));
+  return [
+    ...outcomes.flatMap(({ attestation, findings }) =>
+      missing.some((kind) => kind === attestation.kind) ? findings : [],
+    ),
+    ...missing.map((kind) =>
       buildFinding(
         'attestation.required',
         'denied',
@@ -122,5 +126,6 @@ function judgeRequired(digest: Digest, good: readonly Attestation[], { policy }:
           next: `Give the ${kind} bundle of this artifact, or take the complete trust pack`,
         },
       ),
-    );
+    ),
+  ];
 }

@@ -2,14 +2,14 @@ import { type Digest, Fault, type Finding } from '../core/index.ts';
 import type { SigstoreBundle } from '../formats/sigstore-bundle/index.ts';
 import { parseProvenance, type Provenance, provenanceType, sourceCommits } from '../formats/slsa/index.ts';
 import { parseStatement, type Statement, subjectsOf } from '../formats/statement/index.ts';
-import { referenceType } from '../formats/reference/index.ts';
+import { parseReference, referenceType } from '../formats/reference/index.ts';
 import { bindIdentity, type NodeSet, nodeSetPredicateType, parseNodeSet } from '../release/index.ts';
 import type { Anchors } from '../trust/index.ts';
 import { judgeSigner, type VerifiedStatement, verifyStatement } from '../verify/index.ts';
 import { buildFinding } from './rules/finding.ts';
 import { judgeSignatureTime } from './rules/signature-time.ts';
 import { revocationPredicateType } from './rules/revocation.ts';
-import type { AttestationKind, Policy } from './schema.ts';
+import type { AttestationKind, Policy, Revocation } from './schema.ts';
 
 export const sbomPredicateType = 'https://cyclonedx.org/bom';
 
@@ -31,6 +31,13 @@ export type Attestation = {
   readonly identityDigest: Digest | null;
   readonly provenance: Provenance | null;
 };
+
+/** One that is a node set, bound to its identity. */
+export type NodeSetAttestation = Attestation & { readonly nodeSet: NodeSet; readonly identityDigest: Digest };
+
+export function isNodeSet(attestation: Attestation): attestation is NodeSetAttestation {
+  return attestation.nodeSet !== null && attestation.identityDigest !== null;
+}
 
 /** A bundle is good for something or says why not. */
 export type Assessment =
@@ -85,7 +92,13 @@ export function kindOf(predicateType: string): AttestationKind | undefined {
   }
 }
 
-export type AssessmentContext = { readonly policy: Policy; readonly anchors: Anchors; readonly now: Date };
+export type AssessmentContext = {
+  readonly policy: Policy;
+  readonly anchors: Anchors;
+  readonly now: Date;
+  /** The policy's own, and those that came signed by who may revoke. */
+  readonly revocations: readonly Revocation[];
+};
 
 /**
  * Verifies one bundle and decides whether it counts: cryptography under the pinned anchors, a signer that the policy
@@ -104,6 +117,7 @@ export function assessAttestation(
     const verified = verifyStatement(claim.file.bundle, context.anchors);
     const provenance = verified.predicateType === provenanceType ? parseProvenance(verified.statement.predicate) : null;
     const nodeSet = verified.predicateType === nodeSetPredicateType ? parseNodeSet(verified.statement.predicate) : null;
+    if (verified.predicateType === referenceType) checkSbomReference(verified.statement.predicate);
     const accepted = acceptSigner(verified, provenance, allowed, kind, name, context);
     if ('findings' in accepted) return { name, findings: accepted.findings };
     const identityDigest = nodeSet === null ? null : bindIdentity(nodeSet, verified.statement.subject);
@@ -124,6 +138,15 @@ export function assessAttestation(
   }
 }
 
+/** A reference stands for an SBOM where it leads to one. Fault: reference.field. */
+function checkSbomReference(predicate: Statement['predicate']): void {
+  const found = parseReference(predicate).references.map((reference) => reference.mediaType);
+  if (found.some((mediaType) => /^application\/vnd\.cyclonedx\+(?:json|xml)(?:;|$)/.test(mediaType))) return;
+  throw new Fault('reference.field', `Cannot take the reference for an SBOM: it leads to no CycloneDX document`, {
+    where: 'references',
+  });
+}
+
 /** The first allowed signer that fits; where none does, what the nearest one misses. */
 function acceptSigner(
   verified: VerifiedStatement,
@@ -131,7 +154,7 @@ function acceptSigner(
   allowed: readonly string[],
   kind: AttestationKind,
   name: string,
-  { policy, now }: AssessmentContext,
+  { policy, now, revocations }: AssessmentContext,
 ): { readonly signer: string } | { readonly findings: readonly Finding[] } {
   const rules = policy.signers.filter((signer) => allowed.includes(signer.name));
   if (rules.length === 0) return { findings: [kindFinding(kind, name)] };
@@ -144,7 +167,12 @@ function acceptSigner(
   for (const rule of rules) {
     const findings = [
       ...judgeSigner(rule, verified.signer, signerContext),
-      ...judgeSignatureTime(verified, rule.name, policy, now),
+      ...judgeSignatureTime(verified, rule.name, {
+        // A revocation is as good as on its first day: one that ages would let what it revoked back in.
+        maximumAgeDays: kind === 'revocation' ? undefined : policy.maximumSignatureAgeDays,
+        revocations,
+        now,
+      }),
     ];
     if (findings.length === 0) return { signer: rule.name };
     if (nearest === undefined || findings.length < nearest.length) nearest = findings;

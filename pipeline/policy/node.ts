@@ -1,16 +1,22 @@
 import { type Checked, Digest, type Finding, type Grade, meetsGrade } from '../core/index.ts';
 import { buildEvidenceIdentity, type Evidence, type EvidenceIdentity, judgeEvidence } from '../evidence/index.ts';
 import { identityDigest } from '../release/index.ts';
-import { type Attestation, claimsAbout, readClaims } from './attestation.ts';
-import { assessAll, countRevocations, nodeSetsAmong, type Shelf, unreadableFindings } from './shelf.ts';
-import { judgeMembers } from './members.ts';
+import { type Attestation, claimsAbout, isNodeSet, type NodeSetAttestation } from './attestation.ts';
+import { assessAll, distinctStatements, nodeSetsAmong, openShelf, type Shelf, unreadableFindings } from './shelf.ts';
+import { matchMembers } from './members.ts';
 import { judgeStatements } from './statements.ts';
 import { buildFinding } from './rules/finding.ts';
 import { judgePackFreshness, judgePolicyFreshness } from './rules/freshness.ts';
 import { judgeDifferences, nearestIdentity } from './rules/identity-difference.ts';
 import { judgeIdentity, judgeNodeSet } from './rules/node-set.ts';
-import { judgeRevoked } from './rules/revocation.ts';
-import { activeWaivers, judgeNothingFound, type PolicyJudgement, type Situation } from './situation.ts';
+import { judgeRevoked, revocableIdentity, revocableSet } from './rules/revocation.ts';
+import {
+  activeWaivers,
+  judgeNothingFound,
+  type PolicyJudgement,
+  type ReleaseMatch,
+  type Situation,
+} from './situation.ts';
 
 /**
  * Judges a node by its evidence: fresh policy and pack → evidence that agrees with itself → identity → a signed node set
@@ -24,9 +30,11 @@ export function judgeNode(evidence: Evidence, situation: Situation): PolicyJudge
     ...(material.pack === null ? [] : judgePackFreshness(material.pack, policy, state, now)),
   ];
   const own = buildEvidenceIdentity(evidence);
-  const shelf: Shelf = { ...readClaims(material.bundles), context: { policy, anchors: material.anchors, now } };
+  const shelf = openShelf(situation);
   const outcome =
-    'identity' in own ? judgeRelease(own, shelf, situation) : { findings: own.findings, counted: [], ignored: [] };
+    'identity' in own
+      ? judgeRelease(own, shelf, situation)
+      : { findings: own.findings, counted: [], set: null, ignored: [] };
   const facts = judgeEvidence(
     evidence,
     {
@@ -36,7 +44,7 @@ export function judgeNode(evidence: Evidence, situation: Situation): PolicyJudge
       sysextVerity: policy.node.sysexts.requireVerity,
       commandLine: policy.node.commandLine,
     },
-    outcome.counted.find((attestation) => attestation.nodeSet !== null)?.nodeSet?.reference ?? null,
+    outcome.set?.nodeSet.reference ?? null,
   );
   return {
     identityDigest: 'identity' in own ? identityDigest(own.identity) : null,
@@ -51,56 +59,74 @@ export function judgeNode(evidence: Evidence, situation: Situation): PolicyJudge
 type ReleaseOutcome = {
   readonly findings: readonly Finding[];
   readonly counted: readonly Attestation[];
+  readonly set: NodeSetAttestation | null;
   readonly ignored: readonly Finding[];
 };
 
+/** Several signed sets may fit: one that expired, or that is for another role, hides no other. */
 function judgeRelease(own: EvidenceIdentity, shelf: Shelf, situation: Situation): ReleaseOutcome {
-  const { policy, now } = situation;
   const digest = identityDigest(own.identity);
-  const revocations = [...policy.revocations, ...countRevocations(shelf)];
-  const matched =
-    policy.node.match === 'set' ? matchSet(own, digest, shelf, situation) : judgeMembers(own, shelf, situation);
-  const nodeSet = matched.counted.find((attestation) => attestation.nodeSet !== null)?.nodeSet;
-  const statements =
-    nodeSet === undefined || nodeSet === null ? { findings: [], counted: [] } : judgeStatements(nodeSet, shelf);
+  const matches =
+    situation.policy.node.match === 'set'
+      ? matchSet(own, digest, shelf, situation)
+      : matchMembers(own, shelf, situation);
+  const [best] = matches
+    .map((match) => judgeMatch(own, digest, match, shelf, situation))
+    .sort((a, b) => a.findings.length - b.findings.length);
+  if (best === undefined) throw new TypeError('Cannot happen: no match says why there is none');
+  return best;
+}
+
+function judgeMatch(
+  own: EvidenceIdentity,
+  digest: Digest,
+  { set, members, findings, ignored }: ReleaseMatch,
+  shelf: Shelf,
+  { policy, now }: Situation,
+): ReleaseOutcome {
+  const statements = set === null ? { findings: [], counted: [] } : judgeStatements(set, shelf);
+  const revocable = [
+    revocableIdentity(own.identity, digest),
+    ...(set === null
+      ? []
+      : [revocableSet(set.nodeSet, set.identityDigest, set.verified.statement.subject, policy.node.match)]),
+  ];
   return {
-    counted: [...matched.counted, ...statements.counted],
-    ignored: matched.ignored,
+    set,
+    counted: [...(set === null ? [] : [set]), ...members, ...statements.counted],
+    ignored,
     findings: [
-      ...matched.findings,
+      ...findings,
       ...judgeIdentity(own.identity, policy.node, own.gradeOf),
       ...judgeGrades(own, policy.node.grades),
-      ...judgeRevoked(own.identity, digest, revocations),
-      ...(nodeSet === undefined || nodeSet === null ? [] : judgeNodeSet(nodeSet, policy.node, now)),
+      ...judgeRevoked(revocable, shelf.context.revocations),
+      ...(set === null ? [] : judgeNodeSet(set.nodeSet, policy.node, now)),
       ...statements.findings,
     ],
   };
 }
 
-/** One signed node set with exactly this identity; where none counts, the nearest one that does and how the node differs. */
+/** The signed node sets with exactly this identity; where none counts, the nearest one that does and how the node differs. */
 function matchSet(
   own: EvidenceIdentity,
   digest: Digest,
   shelf: Shelf,
   { policy, material }: Situation,
-): ReleaseOutcome {
+): readonly ReleaseMatch[] {
   const candidates = nodeSetsAmong(claimsAbout(shelf.claims, digest));
   const { counted, problems } = assessAll(candidates, 'node-set', policy.allow['node-set'] ?? [], shelf.context);
-  const exact = counted.filter(
-    (attestation) => attestation.identityDigest !== null && Digest.equals(attestation.identityDigest, digest),
-  );
-  if (exact.length > 0)
-    return { counted: exact.slice(0, 1), findings: [], ignored: [...unreadableFindings(shelf), ...problems] };
-  return {
-    counted: [],
-    ignored: [],
-    findings: [
-      ...unreadableFindings(shelf),
-      ...problems,
-      ...judgeNothingFound(digest, material, candidates.length),
-      ...judgeNearest(own, digest, shelf, policy.allow['node-set'] ?? []),
-    ],
-  };
+  const exact = counted.filter(isNodeSet).filter((set) => Digest.equals(set.identityDigest, digest));
+  if (exact.length > 0) {
+    const ignored = [...unreadableFindings(shelf), ...problems];
+    return distinctStatements(exact).map((set) => ({ set, members: [], findings: [], ignored }));
+  }
+  const findings = [
+    ...unreadableFindings(shelf),
+    ...problems,
+    ...judgeNothingFound(digest, material, candidates.length),
+    ...judgeNearest(own, digest, shelf, policy.allow['node-set'] ?? []),
+  ];
+  return [{ set: null, members: [], findings, ignored: [] }];
 }
 
 /** Only signed sets that count are compared with: an attacker must not choose what an operator is told to install. */

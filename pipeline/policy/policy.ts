@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { LineCounter, parseDocument } from 'yaml';
 import { decodeUtf8, Digest, Fault, limits } from '../core/index.ts';
 import { parseWith } from '../formats/schema/index.ts';
@@ -20,7 +21,7 @@ export function parsePolicy(bytes: Uint8Array): LoadedPolicy {
   }
   const policy = parseWith(
     policySchema,
-    parseYaml(decodeUtf8(bytes, 'policy')),
+    parseYaml(decodePolicy(bytes)),
     'policy.field',
     'policy',
     'See nodeproof policy schema',
@@ -29,6 +30,12 @@ export function parsePolicy(bytes: Uint8Array): LoadedPolicy {
   checkAllowReferences(policy);
   checkTimes(policy);
   return Object.freeze({ policy, digest: Digest.of('sha256', bytes) });
+}
+
+/** A policy is our own configuration, whatever is wrong with it. */
+function decodePolicy(bytes: Uint8Array): string {
+  if (isUtf8(bytes)) return decodeUtf8(bytes, 'policy');
+  throw new Fault('policy.yaml', 'Cannot read the policy: not UTF-8');
 }
 
 /** One document, no aliases (which can blow up), no tags (which mean something only to their maker), no key twice. */

@@ -72,16 +72,28 @@ const slsaSchema = z.strictObject({
 });
 
 /** A release, a version, a signer or a node set that no longer counts. */
-export const revocationSchema = z.strictObject({
-  identityDigest: z.optional(z.string().check(z.regex(/^sha256:[0-9a-f]{64}$/))),
-  versionId: z.optional(text),
-  signer: z.optional(plainName),
-  /** SHA-256 of a member's file. */
-  sha256: z.optional(sha256Hex),
-  /** Signatures made after this time do not count; without it none does. */
-  since: z.optional(utcTime),
-  why: text,
-});
+export const revocationSchema = z
+  .strictObject({
+    identityDigest: z.optional(z.string().check(z.regex(/^sha256:[0-9a-f]{64}$/))),
+    versionId: z.optional(text),
+    signer: z.optional(plainName),
+    /** SHA-256 of a file of the node set: a sysext, the node image, the kernel. */
+    sha256: z.optional(sha256Hex),
+    /** Signatures of the signer made from this time on do not count; without it none does. */
+    since: z.optional(utcTime),
+    why: text,
+  })
+  .check(
+    z.refine(
+      ({ identityDigest, versionId, signer, sha256 }) =>
+        [identityDigest, versionId, signer, sha256].some((what) => what !== undefined),
+      'revokes nothing: want identityDigest, versionId, signer or sha256',
+    ),
+    z.refine(
+      ({ since, signer }) => since === undefined || signer !== undefined,
+      'since is about a signer: all else is revoked as a whole',
+    ),
+  );
 
 export const policySchema = z.strictObject({
   apiVersion: z.literal(policyApiVersion),

@@ -7,9 +7,11 @@ import {
   type Claim,
   findingOf,
   kindOf,
+  readClaims,
 } from './attestation.ts';
 import { parseRevocations } from './rules/revocation.ts';
 import type { AttestationKind, Revocation } from './schema.ts';
+import type { Situation } from './situation.ts';
 
 /** The claims at hand and what they are judged by. */
 export type Shelf = {
@@ -18,6 +20,13 @@ export type Shelf = {
   readonly unreadable: readonly { readonly name: string; readonly fault: Fault }[];
   readonly context: AssessmentContext;
 };
+
+/** Reads what is at hand, and first of all what was revoked: it is known before anything else is judged. */
+export function openShelf({ policy, material, now }: Situation): Shelf {
+  const context = { policy, anchors: material.anchors, now, revocations: policy.revocations };
+  const shelf = { ...readClaims(material.bundles), context };
+  return { ...shelf, context: { ...context, revocations: [...policy.revocations, ...countRevocations(shelf)] } };
+}
 
 /** What does not read could have been the wanted attestation: it is told where nothing else counts. */
 export function unreadableFindings({ unreadable }: Shelf): readonly Finding[] {
@@ -40,6 +49,11 @@ export function assessAll(
   };
 }
 
+/** One bundle of each statement: the same one often comes signed twice, or with another hint. */
+export function distinctStatements<A extends Attestation>(attestations: readonly A[]): readonly A[] {
+  return [...new Map(attestations.map((one) => [one.verified.payloadSha256, one])).values()];
+}
+
 export function nodeSetsAmong(claims: readonly Claim[]): readonly Claim[] {
   return claims.filter((claim) => claim.statement.predicateType === nodeSetPredicateType);
 }
@@ -49,7 +63,7 @@ export function claimsOfKind(claims: readonly Claim[], kind: AttestationKind): r
 }
 
 /** Revocations that came signed, by who may revoke. One that cannot be read revokes nothing and admits nothing. */
-export function countRevocations({ claims, context }: Shelf): readonly Revocation[] {
+function countRevocations({ claims, context }: Shelf): readonly Revocation[] {
   const { counted } = assessAll(
     claimsOfKind(claims, 'revocation'),
     'revocation',

@@ -1,6 +1,6 @@
 import { Digest, type Finding, type Judgement, type Waiver } from '../core/index.ts';
 import type { Anchors } from '../trust/index.ts';
-import type { Attestation, BundleFile } from './attestation.ts';
+import type { Attestation, BundleFile, NodeSetAttestation } from './attestation.ts';
 import { buildFinding } from './rules/finding.ts';
 import type { PackFacts } from './rules/freshness.ts';
 import type { Policy } from './schema.ts';
@@ -28,6 +28,15 @@ export type PolicyJudgement = Judgement & {
   /** The attestations that counted. */
   readonly attestations: readonly Attestation[];
   /** Why other attestations did not count, where that refused nothing: a junk bundle neither admits nor hides a good one. */
+  readonly ignored: readonly Finding[];
+};
+
+/** One way to match a signed release, or why there is none. */
+export type ReleaseMatch = {
+  readonly findings: readonly Finding[];
+  readonly set: NodeSetAttestation | null;
+  /** Attestations of extensions on their own. */
+  readonly members: readonly Attestation[];
   readonly ignored: readonly Finding[];
 };
 

@@ -36,6 +36,11 @@ export function parseState(bytes: Uint8Array): State {
   return parseWith(stateSchema, parseJson(decodeUtf8(bytes, 'state'), 'state'), 'state.field', 'state');
 }
 
+/** Names come from outside: `constructor` is one like any other. */
+export function acceptedVersion(versions: Readonly<Record<string, number>>, name: string): number | undefined {
+  return Object.hasOwn(versions, name) ? versions[name] : undefined;
+}
+
 /** The state after an admission: nothing ever falls. */
 export function advanceState(
   state: State,
@@ -60,5 +65,5 @@ function raised(
   versions: Readonly<Record<string, number>>,
   accepted: { readonly name: string; readonly version: number },
 ): Record<string, number> {
-  return { ...versions, [accepted.name]: Math.max(versions[accepted.name] ?? 0, accepted.version) };
+  return { ...versions, [accepted.name]: Math.max(acceptedVersion(versions, accepted.name) ?? 0, accepted.version) };
 }

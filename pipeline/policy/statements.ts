@@ -1,25 +1,27 @@
 import { Digest, type Finding } from '../core/index.ts';
-import type { NodeSet, StatementReference } from '../release/index.ts';
-import { type Attestation, type Claim, kindOf } from './attestation.ts';
+import type { StatementReference } from '../release/index.ts';
+import { type Attestation, type Claim, kindOf, type NodeSetAttestation } from './attestation.ts';
 import { buildFinding } from './rules/finding.ts';
 import { judgeProvenance } from './rules/provenance.ts';
+import type { Policy } from './schema.ts';
 import { assessAll, type Shelf } from './shelf.ts';
+
+/** The kinds of statements that must be there besides the node set: a build level is read from provenance. */
+export function wantedKinds({ require, slsa }: Policy): readonly ('provenance' | 'sbom')[] {
+  const wantsProvenance = require.provenance || (slsa !== undefined && slsa.minimumLevel > 0);
+  return [...(wantsProvenance ? ['provenance' as const] : []), ...(require.sbom ? ['sbom' as const] : [])];
+}
 
 /**
  * Judges the statements that a node set pins: where the policy wants provenance or SBOMs, exactly the pinned ones must be
- * there and count. A store that hides one, or offers an older one, is noticed so.
+ * there, count, and be about the members. A store that hides one, or offers an older one, is noticed so; and who may sign
+ * node sets cannot borrow the provenance of another build.
  */
 export function judgeStatements(
-  nodeSet: NodeSet,
+  set: NodeSetAttestation,
   shelf: Shelf,
 ): { readonly findings: readonly Finding[]; readonly counted: readonly Attestation[] } {
-  const { policy } = shelf.context;
-  const wantsProvenance = policy.require.provenance || (policy.slsa !== undefined && policy.slsa.minimumLevel > 0);
-  const wanted = [
-    ...(wantsProvenance ? ['provenance' as const] : []),
-    ...(policy.require.sbom ? ['sbom' as const] : []),
-  ];
-  const outcomes = wanted.map((kind) => judgeKind(kind, nodeSet, shelf));
+  const outcomes = wantedKinds(shelf.context.policy).map((kind) => judgeKind(kind, set, shelf));
   return {
     findings: outcomes.flatMap((outcome) => outcome.findings),
     counted: outcomes.flatMap((outcome) => outcome.counted),
@@ -28,9 +30,10 @@ export function judgeStatements(
 
 function judgeKind(
   kind: 'provenance' | 'sbom',
-  nodeSet: NodeSet,
+  set: NodeSetAttestation,
   shelf: Shelf,
 ): { findings: readonly Finding[]; counted: readonly Attestation[] } {
+  const { nodeSet } = set;
   const references = nodeSet.statements.filter((reference) => kindOf(reference.predicateType) === kind);
   if (references.length === 0) {
     return {
@@ -51,10 +54,41 @@ function judgeKind(
     };
   }
   const outcomes = references.map((reference) => judgeReference(kind, reference, shelf));
-  return {
-    findings: outcomes.flatMap((outcome) => outcome.findings),
-    counted: outcomes.flatMap((outcome) => outcome.counted),
-  };
+  const counted = outcomes.flatMap((outcome) => outcome.counted);
+  const problems = outcomes.flatMap((outcome) => outcome.findings);
+  return { counted, findings: problems.length > 0 ? problems : judgeCoverage(kind, set, counted) };
+}
+
+/** Every extension must be a subject of what is pinned, and for provenance every file of the set. */
+function judgeCoverage(
+  kind: 'provenance' | 'sbom',
+  { nodeSet, verified }: NodeSetAttestation,
+  counted: readonly Attestation[],
+): readonly Finding[] {
+  const covered = new Set(
+    counted.flatMap(({ verified: { statement } }) => statement.subject.map((subject) => subject.digest['sha256'])),
+  );
+  const files = verified.statement.subject
+    .filter((subject) => kind === 'provenance' && subject.annotations?.['role'] !== 'identity')
+    .map((subject) => ({ name: subject.name ?? 'a file', sha256: subject.digest['sha256'] }));
+  const members = new Map(
+    [...nodeSet.identity.sysexts, ...nodeSet.identity.confexts, ...files].map((file) => [file.sha256, file.name]),
+  );
+  return [...members]
+    .filter(([sha256]) => !covered.has(sha256))
+    .map(([sha256, name]) =>
+      buildFinding(
+        'attestation.required',
+        'denied',
+        `No ${kind} statement that node set ${nodeSet.name} pins is about ${name}, and the policy wants one`,
+        {
+          field: 'nodeSet.statements',
+          actual: null,
+          expected: sha256 === undefined ? 'a subject with a sha256' : `sha256:${sha256}`,
+          next: 'Attest the node set again with nodeproof attest, which writes them all',
+        },
+      ),
+    );
 }
 
 function judgeReference(
@@ -63,9 +97,11 @@ function judgeReference(
   shelf: Shelf,
 ): { findings: readonly Finding[]; counted: readonly Attestation[] } {
   const { policy } = shelf.context;
-  const pinned = shelf.claims.filter((claim) => payloadSha256(claim) === reference.sha256);
+  const pinned = shelf.claims.filter(
+    (claim) => claim.statement.predicateType === reference.predicateType && payloadSha256(claim) === reference.sha256,
+  );
   const { counted, problems } = assessAll(pinned, kind, policy.allow[kind] ?? [], shelf.context);
-  const [best] = counted.filter((attestation) => attestation.verified.payloadSha256 === reference.sha256);
+  const best = counted.find((attestation) => attestation.verified.payloadSha256 === reference.sha256);
   if (best !== undefined) {
     return { counted: [best], findings: best.provenance === null ? [] : judgeProvenance(best.provenance, policy) };
   }
@@ -89,7 +125,13 @@ function hiddenFinding(kind: string, reference: StatementReference): Finding {
   );
 }
 
+/** A payload may be an SBOM of many megabytes, and each reference asks for all of them. */
+const payloadDigests = new WeakMap<Claim, string>();
+
 function payloadSha256(claim: Claim): string | undefined {
   const { content } = claim.file.bundle;
-  return content.kind === 'envelope' ? Digest.of('sha256', content.envelope.payload).hex : undefined;
+  if (content.kind !== 'envelope') return undefined;
+  const known = payloadDigests.get(claim) ?? Digest.of('sha256', content.envelope.payload).hex;
+  payloadDigests.set(claim, known);
+  return known;
 }

@@ -1,7 +1,8 @@
 import * as z from 'zod/mini';
-import { decodeUtf8 } from '../core/index.ts';
-import { parseJson } from '../formats/json/index.ts';
+import { Fault } from '../core/index.ts';
+import { parseJsonBytes } from '../formats/json/index.ts';
 import { parseWith, sha256Hex, utcTime } from '../formats/schema/index.ts';
+import { digestSetSchema } from '../formats/statement/index.ts';
 
 /** The builder of a set that was made outside CI: nobody vouches for it, so every policy treats it as SLSA level 0. */
 export const localBuilderId = 'https://nodeproof.dev/builder/local';
@@ -16,7 +17,7 @@ const parameters = z.record(
 
 const dependency = z.strictObject({
   uri: text,
-  digest: z.record(z.string().check(z.regex(/^[A-Za-z0-9]{1,16}$/)), z.string().check(z.regex(/^[0-9a-f]{32,128}$/))),
+  digest: digestSetSchema,
   name: z.optional(text),
 });
 
@@ -41,15 +42,28 @@ export const buildContextSchema = z.strictObject({
 
 export type BuildContext = z.output<typeof buildContextSchema>;
 
-/** Reads a build context file. Faults: config.build-context, json.*. */
+/** Bytes of a build context file: some parameters and at most 1024 dependencies. */
+export const buildContextBytes = 1024 * 1024;
+
+/** Reads a build context file. Faults: config.build-context, with the field. */
 export function parseBuildContext(bytes: Uint8Array): BuildContext {
-  return parseWith(
-    buildContextSchema,
-    parseJson(decodeUtf8(bytes, 'build context'), 'build context'),
-    'config.build-context',
-    'build context',
-    'Its fields are described in pipeline/provenance/README.md',
-  );
+  const what = 'build context';
+  const next = 'Its fields are described in pipeline/provenance/README.md';
+  return parseWith(buildContextSchema, parseContextJson(bytes, what, next), 'config.build-context', what, next);
+}
+
+/** A configuration is our own input: what is wrong with its JSON is a fault of configuration. */
+function parseContextJson(bytes: Uint8Array, what: string, next: string): unknown {
+  try {
+    return parseJsonBytes(bytes, what, buildContextBytes);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    throw new Fault('config.build-context', error.message, {
+      next,
+      cause: error,
+      ...(error.where === undefined ? {} : { where: error.where }),
+    });
+  }
 }
 
 /** The context of a set made by hand. */

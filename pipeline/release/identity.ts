@@ -136,7 +136,7 @@ function sortedByName(members: readonly ExtensionMember[]): ExtensionMember[] {
         `Cannot build the node identity: two members are named ${canonicalText(member.name)}`,
         {
           where: member.name,
-          next: 'Give one of them another name: --sysext NAME=FILE',
+          next: 'Give one of them another name (--sysext NAME=FILE), or leave a built-in one out (--without NAME)',
         },
       );
     }

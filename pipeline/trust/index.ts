@@ -24,5 +24,10 @@ export {
   type TrustPackContent,
   trustPackMediaType,
 } from './trust-pack.ts';
-export { parseTrustedRootCandidate, type TrustedRootCandidate, type TrustedRootDocument } from './trusted-root.ts';
+export {
+  checkTrustedRoot,
+  parseTrustedRootCandidate,
+  type TrustedRootCandidate,
+  type TrustedRootDocument,
+} from './trusted-root.ts';
 export { findingCodes as trustFindingCodes } from './finding-codes.ts';

@@ -1,3 +1,4 @@
+export { parseSigningCertificate } from './certificate.ts';
 export {
   faultCodes as verifyFaultCodes,
   type FindingCode,

@@ -12,11 +12,19 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { tmpdir } from 'node:os';
-import { attestRelease, parseSigningConfig, selectServices, type Signer } from '../../pipeline/attest/index.ts';
+import {
+  attestRelease,
+  parseSigningConfig,
+  selectServices,
+  type Signer,
+  type SysextArtifact,
+} from '../../pipeline/attest/index.ts';
 import { encodeCanonicalJson, type Json } from '../../pipeline/core/index.ts';
 import { openHashingPool } from '../../pipeline/edge/hashing/index.ts';
 import { buildKeylessSigner, buildKeySigner, givenIdentityToken } from '../../pipeline/edge/sigstore/index.ts';
 import { openImageShelf } from '../../pipeline/cli/cases/index.ts';
+import { version } from '../../pipeline/cli/version.ts';
+import { buildProvenance, localBuildContext } from '../../pipeline/provenance/index.ts';
 import { revocationPredicateType } from '../../pipeline/policy/index.ts';
 import {
   buildIdentity,
@@ -33,7 +41,7 @@ import {
   openLoopbackSigstore,
 } from '../../test/support/loopback-sigstore/index.ts';
 import { writeNode } from './make-node.ts';
-import { readNodeSetParts, releaseInput, set, signedAt } from './node-set.ts';
+import { commit, readNodeSetParts, releaseInput, set, signedAt } from './node-set.ts';
 
 const here = import.meta.dirname;
 const clock = (): Date => signedAt;
@@ -51,6 +59,7 @@ const releaseWorkflow = `acme/node-images/.github/workflows/release.yml@${tag}`;
 
 await using sigstore = await openLoopbackSigstore({ rekor: 'v2', clock });
 await using privateSigstore = await openLoopbackSigstore({ rekor: 'v2', clock });
+await using forgedSigstore = await openLoopbackSigstore({ rekor: 'v2', clock });
 await using hashing = openHashingPool();
 const scratch = mkdtempSync(join(tmpdir(), 'nodeproof-demo-release-'));
 for (const name of ['release', 'packs', 'node']) rmSync(join(here, name), { recursive: true, force: true });
@@ -98,9 +107,11 @@ try {
   const imitation = await sign(keyless(privateSigstore, release), nodeSetStatement(rebuilt));
   writePack('private-authority', [root, privateRoot], [honestBundle, imitation]);
   // Everything of the attacker's own, under the names of the honest pack.
-  writePack('forged', [privateRoot], [imitation], { packName: set.name });
+  const forged = await sign(keyless(forgedSigstore, release), nodeSetStatement(rebuilt));
+  writePack('forged', [forgedSigstore.trustedRoot], [forged], { packName: set.name });
   writePack('forged-key', [root], [honestBundle, await sign(strangerKey(), nodeSetStatement(rebuilt))]);
 
+  const all = bundlesOf(made.files);
   // Signed by the right workflow, about something else than the node.
   const sets = {
     'other-set': {
@@ -125,8 +136,13 @@ try {
     [await signAsRelease({ ...nodeSetStatement(rebuilt), predicateType: 'https://example.org/test-result/v1' })],
   );
 
+  // An update of Kubernetes alone, attested by who builds extensions; and by who may only build another.
+  const builds = { ...release, repository: 'acme/sysexts', repository_id: '123450000', ref: 'refs/tags/v1.34.3' };
+  const falcoBuilds = { ...release, repository: 'acme/falco', repository_id: '123451111', ref: 'refs/tags/v0.41.3' };
+  for (const [name, claims] of Object.entries({ 'member-update': builds, 'member-of-another-signer': falcoBuilds }))
+    writePack(name, [root], [...all, await sign(keyless(sigstore, claims), memberStatement(parts.rebuilt, claims))]);
+
   // The honest release with something left out or put beside it.
-  const all = bundlesOf(made.files);
   writePack('without-statements', [root], [honestBundle]);
   writePack('with-junk', [root], [{ mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json' }, imitation, ...all]);
   const revoker = { ...release, workflow_ref: releaseWorkflow.replace('release.yml', 'revoke.yml') };
@@ -164,7 +180,7 @@ function nodeSetStatement(nodeSet: NodeSet): { readonly [field: string]: Json } 
     _type: 'https://in-toto.io/Statement/v1',
     subject: [buildIdentitySubject(nodeSet.identity)],
     predicateType: nodeSetPredicateType,
-    predicate: nodeSet as Json,
+    predicate: nodeSet,
   };
 }
 
@@ -181,6 +197,28 @@ function fileStatement(identity: NodeIdentity): Json {
   };
 }
 
+/** Provenance of one extension on its own. */
+function memberStatement(member: SysextArtifact, { repository = '', ref = '' }: Partial<GithubClaims>): Json {
+  const context = {
+    ...localBuildContext,
+    builderId: `https://github.com/${repository}/.github/workflows/release.yml@${ref}`,
+    source: { repository: `https://github.com/${repository}`, commit },
+  };
+  const parameters = { nodeSet: member.name, role: null, image: 'none', shipped: null, sysexts: [], without: [] };
+  return {
+    _type: 'https://in-toto.io/Statement/v1',
+    subject: [
+      {
+        name: member.fileName,
+        digest: { sha256: member.digests[0].hex },
+        annotations: { role: 'sysext', name: member.name },
+      },
+    ],
+    predicateType: 'https://slsa.dev/provenance/v1',
+    predicate: buildProvenance({ context, parameters, dependencies: [], byproducts: [], nodeproofVersion: version }),
+  } as Json;
+}
+
 function revocation(nodeSet: NodeSet): Json {
   const digest = `sha256:${identityDigest(nodeSet.identity).hex}`;
   return {
@@ -191,12 +229,9 @@ function revocation(nodeSet: NodeSet): Json {
   };
 }
 
-function withMember(
-  identity: NodeIdentity,
-  member: { name: string; digests: readonly { hex: string }[]; rootHash: string | null },
-): NodeIdentity {
+function withMember(identity: NodeIdentity, member: SysextArtifact): NodeIdentity {
   const others = identity.sysexts.filter(({ name }) => name !== member.name);
-  const own = { name: member.name, sha256: member.digests[0]?.hex ?? '', rootHash: member.rootHash };
+  const own = { name: member.name, sha256: member.digests[0].hex, rootHash: member.rootHash };
   return buildIdentity({ ...identity, sysexts: [...others, own] });
 }
 

@@ -8,6 +8,7 @@ import {
 } from '../../pipeline/attest/index.ts';
 import type { ImageShelf } from '../../pipeline/cli/cases/index.ts';
 import { version } from '../../pipeline/cli/version.ts';
+import { limits } from '../../pipeline/core/index.ts';
 import { openFileSource } from '../../pipeline/edge/files/index.ts';
 import type { HashingPool } from '../../pipeline/edge/hashing/index.ts';
 import { readSysext } from '../../pipeline/image/index.ts';
@@ -16,6 +17,9 @@ import type { TrustedRootCandidate } from '../../pipeline/trust/index.ts';
 
 /** The node set of the demo: a Flatcar image with its built-in extensions, Kubernetes and Falco. */
 export const set = { name: 'workers-4593.2.5', version: '4593.2.5', role: 'worker' } as const;
+
+/** The commit that the loopback Sigstore's tokens name. */
+export const commit = '3f1c0a9be2d84c57a6b1f0e9d8c7b6a594837261';
 
 export const signedAt = new Date('2026-11-01T12:00:00Z');
 
@@ -61,7 +65,7 @@ export function releaseInput(
   const context = githubBuildContext({
     GITHUB_ACTIONS: 'true',
     GITHUB_REPOSITORY: 'acme/node-images',
-    GITHUB_SHA: '3f1c0a9be2d84c57a6b1f0e9d8c7b6a594837261',
+    GITHUB_SHA: commit,
     GITHUB_REF: `refs/tags/v${set.version}`,
     GITHUB_RUN_ID: '9876543210',
     GITHUB_WORKFLOW_REF: `acme/node-images/.github/workflows/release.yml@refs/tags/v${set.version}`,
@@ -83,6 +87,7 @@ export function releaseInput(
     upstream: [],
     trustedRoots,
     nodeproofVersion: version,
+    storedStatementBytes: limits.storedStatementBytes,
     progress: () => undefined,
   };
 }

@@ -1,6 +1,6 @@
 import { createCleartextMessage, createMessage, generateKey, sign } from 'openpgp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { checkUpstream, findUpstream, verifyUpstream } from '../../pipeline/attest/upstream.ts';
+import { compareUpstream, upstreamAlgorithms, verifyUpstream } from '../../pipeline/attest/upstream.ts';
 import { Digest } from '../../pipeline/core/index.ts';
 
 const content = new TextEncoder().encode('the image');
@@ -63,15 +63,45 @@ describe('an upstream list', () => {
 
   it('without a signature is read and said to be signed by nobody', async () => {
     const [read] = await verifyUpstream(
-      [{ name: 'SHA256SUMS', bytes: bytes(`${'a'.repeat(64)}  kubernetes.raw\n`) }],
-      [maker.file],
+      [{ name: 'downloads/SHA256SUMS', bytes: bytes(`${'a'.repeat(64)}  kubernetes.raw\n`) }],
+      [],
       time,
     );
-    expect(read?.signedBy).toBeNull();
+    expect(read).toMatchObject({ name: 'SHA256SUMS', signedBy: null });
+  });
+
+  it('without a signature is refused where a key was given that should have signed one', async () => {
+    await expect(
+      verifyUpstream([{ name: 'SHA256SUMS', bytes: bytes(`${'a'.repeat(64)}  a.raw\n`) }], [maker.file], time),
+    ).rejects.toMatchObject({ code: 'usage.upstream-key' });
+  });
+
+  it('is not looked for in a signature that was given without it', async () => {
+    await expect(
+      verifyUpstream([{ name: 'SHA256SUMS.sig', bytes: Buffer.from([0x88, 0x75, 0x04]) }], [maker.file], time),
+    ).rejects.toMatchObject({ code: 'usage.upstream' });
+  });
+
+  it('is good by one given key, whoever else signed it', async () => {
+    const message = await createCleartextMessage({ text: list });
+    const both = await sign({
+      message,
+      signingKeys: [stranger.signingKey, maker.signingKey],
+      date: new Date('2026-10-01T00:00:00Z'),
+    });
+    const [read] = await verifyUpstream([{ name: 'DIGESTS.asc', bytes: bytes(both) }], [maker.file], time);
+    expect(read?.signedBy?.fingerprint).toBe(maker.fingerprint);
+  });
+
+  it('that was signed before its key was made, or after it ended, is refused', async () => {
+    const file = { name: 'DIGESTS.asc', bytes: await clearsigned(maker) };
+    await expect(verifyUpstream([file], [maker.file], new Date('2025-01-01T00:00:00Z'))).rejects.toMatchObject({
+      code: 'upstream.signature',
+    });
   });
 
   it('with a detached signature beside it is checked against it', async () => {
-    const file = { name: 'SHA256SUMS', bytes: bytes(`${'a'.repeat(64)}  kubernetes.raw\n`) };
+    const file = { name: 'downloads/SHA256SUMS', bytes: bytes(`${'a'.repeat(64)}  kubernetes.raw\n`) };
     const detached = async (by: Keys) =>
       (await sign({
         message: await createMessage({ binary: file.bytes }),
@@ -81,13 +111,13 @@ describe('an upstream list', () => {
         date: new Date('2026-10-01T00:00:00Z'),
       })) as Uint8Array;
     const [good] = await verifyUpstream(
-      [file, { name: 'SHA256SUMS.sig', bytes: await detached(maker) }],
+      [file, { name: 'downloads/SHA256SUMS.sig', bytes: await detached(maker) }],
       [maker.file],
       time,
     );
     expect(good?.signedBy?.fingerprint).toBe(maker.fingerprint);
     await expect(
-      verifyUpstream([file, { name: 'SHA256SUMS.sig', bytes: await detached(stranger) }], [maker.file], time),
+      verifyUpstream([file, { name: 'downloads/SHA256SUMS.sig', bytes: await detached(stranger) }], [maker.file], time),
     ).rejects.toMatchObject({ code: 'upstream.signature' });
   });
 
@@ -99,13 +129,47 @@ describe('an upstream list', () => {
 });
 
 describe('a file that upstream lists', () => {
-  it('is accepted with the listed digest and refused with another', async () => {
+  const sha512 = Digest.of('sha512', content);
+  const name = 'flatcar_production_image.bin.bz2';
+  const member = (fileName: string, digests: readonly Digest[]) => ({ kind: 'sysext' as const, fileName, digests });
+
+  it('is a dependency with the list that names it and the key that vouches for the list', async () => {
     const lists = await verifyUpstream([{ name: 'DIGESTS.asc', bytes: await clearsigned(maker) }], [maker.file], time);
-    const matches = findUpstream(lists, 'flatcar_production_image.bin.bz2');
-    expect(matches).toHaveLength(1);
-    expect(() => checkUpstream('image', [Digest.of('sha512', content)], matches)).not.toThrow();
-    expect(() => checkUpstream('image', [Digest.of('sha512', bytes('another'))], matches)).toThrow(
-      /as DIGESTS.asc says/,
-    );
+    expect(upstreamAlgorithms(lists)).toEqual(['sha512']);
+    expect(compareUpstream([member(name, [sha512])], null, lists).get(name)).toEqual([
+      {
+        name,
+        uri: `file:${name}`,
+        digest: { sha512: sha512.hex },
+        annotations: {
+          nodeproof_verified: true,
+          list: 'DIGESTS.asc',
+          listSha256: lists[0]?.sha256,
+          openpgpFingerprint: maker.fingerprint,
+        },
+      },
+    ]);
+  });
+
+  it('is found under the name that it is shipped by, too', async () => {
+    const lists = await verifyUpstream([{ name: 'DIGESTS', bytes: bytes(list) }], [], time);
+    const image = { kind: 'node-image' as const, fileName: 'flatcar_production_image.bin', digests: [] };
+    const found = compareUpstream([image], { fileName: name, digests: [sha512] }, lists).get(image.fileName);
+    expect(found).toMatchObject([{ name, annotations: { nodeproof_verified: false } }]);
+  });
+
+  it('is refused with another digest', async () => {
+    const lists = await verifyUpstream([{ name: 'DIGESTS.asc', bytes: await clearsigned(maker) }], [maker.file], time);
+    const other = member(name, [Digest.of('sha512', bytes('another'))]);
+    expect(() => compareUpstream([other], null, lists)).toThrow(/as DIGESTS.asc says/);
+  });
+
+  it.each([
+    ['under another name', list.replace('.bin.bz2', '.bin.gz'), [sha512]],
+    ['with SHA-1 only', `# SHA1 HASH\n${Digest.of('sha1', content).hex}  ${name}\n`, [Digest.of('sha1', content)]],
+    ['with a digest that was not computed', list, [Digest.of('sha256', content)]],
+  ])('is not taken for listed %s: a list without any file of the set is refused', async (_, text, digests) => {
+    const lists = await verifyUpstream([{ name: 'DIGESTS', bytes: bytes(text) }], [], time);
+    expect(() => compareUpstream([member(name, digests)], null, lists)).toThrow(/names none of the files/);
   });
 });

@@ -34,6 +34,7 @@ const siblings: Readonly<Record<string, string>> = {
   'policy → verify': 'rules take verified statements only',
   'report → attest': 'the types of what an inspection found',
   'edge/hashing → edge/files': 'what is hashed is an open file',
+  'edge/inventory → edge/files': 'what is inventoried is an open file',
   'edge/node → edge/files': 'a node is files, too',
   'edge/node → edge/hashing': 'extensions are hashed on all cores',
   'edge/store → edge/files': 'a directory is a store, too',
@@ -93,7 +94,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What computes is no IO: the rest of Node is for edge/ and cli/ alone. */
-const pureModules: ReadonlySet<string> = new Set(['node:crypto', 'node:zlib']);
+const pureModules: ReadonlySet<string> = new Set(['node:buffer', 'node:crypto', 'node:zlib']);
 
 const world: Readonly<Record<string, RegExp>> = {
   process: /(?<![.\w])process\./,

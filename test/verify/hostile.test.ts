@@ -6,12 +6,18 @@ import { type Bent, faultOf, loadVectors, parseJsonOf } from './vectors.ts';
 
 const vectors = loadVectors().filter((vector) => vector.signer !== undefined);
 
-/** Runs a verification that may only refuse; what it lets pass says the same as the untouched bundle. */
+/**
+ * Runs a verification that may only refuse; what it lets pass says the same as the untouched bundle, or less: a key signs
+ * without a time too, so that a timestamp can be taken from its bundle, and the policy has no time to go by.
+ */
 function refusesOrAgrees(bytes: Uint8Array, vector: (typeof vectors)[number]): void {
   try {
-    const { bundleSha256: _, ...facts } = verifyStatement(bytes, vector.anchors);
-    const { bundleSha256: __, ...want } = verifyStatement(vector.bundle, vector.anchors);
+    const { bundleSha256: _, signer, ...facts } = verifyStatement(bytes, vector.anchors);
+    const { bundleSha256: __, signer: wantedSigner, ...want } = verifyStatement(vector.bundle, vector.anchors);
     expect(facts).toEqual(want);
+    expect({ ...signer, signedAt: [] }).toEqual({ ...wantedSigner, signedAt: [] });
+    expect(wantedSigner.signedAt).toEqual(expect.arrayContaining([...signer.signedAt]));
+    if (signer.kind === 'certificate') expect(signer.signedAt).toEqual(wantedSigner.signedAt);
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     expect(error.message).toMatch(/^Cannot [^\p{Cc}]{1,600}$/u);

@@ -1,5 +1,5 @@
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { Fault, limits, type Source, within } from '../../core/index.ts';
 import { openFileSource, readSmallFile } from '../../edge/files/index.ts';
@@ -16,24 +16,31 @@ export type ImageShelf = {
   readonly unpack: (spec: ImageSpec) => string;
 };
 
-/** Opens a shelf in an empty directory. Files named `.zst` are decompressed; images of mostly zeros stay sparse. */
+/** Opens a shelf in a directory. Files named `.zst` are decompressed; images of mostly zeros stay sparse. */
 export function openImageShelf(directory: string): ImageShelf {
   const known = new Map<string, string>();
-  const remember = (key: string, make: (path: string) => void): string => {
+  const taken = new Set<string>();
+  const remember = (key: string, name: string, make: (path: string) => void): string => {
     const made = known.get(key);
     if (made !== undefined) return made;
-    const path = join(directory, `image-${known.size + 1}`);
+    const path = join(directory, taken.has(name) ? `${taken.size}-${name}` : name);
     make(path);
+    taken.add(name);
     known.set(key, path);
     return path;
   };
   const unpackFile = (file: string): string =>
-    file.endsWith('.zst') ? remember(file, (path) => writeSparse(path, decompress(file))) : file;
+    file.endsWith('.zst')
+      ? remember(file, basename(file, '.zst'), (path) => writeSparse(path, decompress(file)))
+      : file;
   return {
     unpack: (spec) => {
       const file = unpackFile(spec.file);
-      if (spec.partition === undefined && spec.inside === undefined) return file;
-      return remember(JSON.stringify(spec), (path) => within(spec.file, () => writePart(path, file, spec)));
+      const part = spec.partition ?? spec.inside;
+      if (part === undefined) return file;
+      return remember(JSON.stringify(spec), `${basename(file)}.${basename(part)}`, (path) =>
+        within(spec.file, () => writePart(path, file, spec)),
+      );
     },
   };
 }

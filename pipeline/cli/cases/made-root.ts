@@ -1,6 +1,6 @@
 import {
-  appendFileSync,
   copyFileSync,
+  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -11,106 +11,134 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { Fault } from '../../core/index.ts';
 import type { Case } from './case-file.ts';
 import type { ImageShelf } from './image-shelf.ts';
 
 /** Makes the root of a case's node in an empty directory: the honest node, then what is different. Faults: config.case, file.*. */
-export function makeRoot({ base, file, directory }: Case, root: string, shelf: ImageShelf): void {
+export function makeRoot({ base, file, directory }: Case, top: string, shelf: ImageShelf): void {
+  const root = new MadeRoot(top);
   if (base.root !== undefined) copyTree(base.root, root, '');
   placeImages(base.images, root, shelf);
   placeLinks(base.links, root);
-  for (const path of file.remove) removeFile(root, path);
+  for (const path of file.remove) root.remove(path);
   const overlay = join(directory, 'root');
   if (existsSync(overlay)) copyTree(overlay, root, '');
   placeImages(file.images, root, shelf);
   placeLinks(file.links, root);
-  for (const [path, text] of Object.entries(file.files)) writeFileSync(freePlace(root, path), text);
-  for (const [path, text] of Object.entries(file.append)) appendFileSync(existingFile(root, path), text);
-  for (const { file: path, pattern, with: text } of file.replace) replaceText(existingFile(root, path), pattern, text);
+  for (const [path, text] of Object.entries(file.files)) root.place(path, (place) => writeNew(place, text));
+  for (const [path, text] of Object.entries(file.append)) root.change(path, (before) => before + text);
+  for (const { file: path, pattern, with: text } of file.replace)
+    root.change(path, (before) => replaceText(path, before, pattern, text));
 }
 
-function copyTree(from: string, root: string, place: string): void {
-  for (const entry of readdirSync(join(from, place), { withFileTypes: true })) {
-    const path = `${place}/${entry.name}`;
-    if (entry.isDirectory()) {
-      mkdirSync(join(safeParent(root, path), entry.name), { recursive: true });
-      copyTree(from, root, path);
-    } else if (entry.isSymbolicLink()) {
-      symlinkSync(readlinkSync(join(from, path)), freePlace(root, path));
-    } else {
-      copyFileSync(join(from, path), freePlace(root, path));
-    }
+/** A directory that is filled by paths of the node. Links in it are never followed: one could lead out of it. */
+class MadeRoot {
+  readonly #top: string;
+  /** Directories that were made or looked at: no need to look again. */
+  readonly #directories = new Set<string>();
+
+  constructor(top: string) {
+    this.#top = top;
+    this.#directories.add('');
   }
-}
 
-function placeImages(images: Case['base']['images'], root: string, shelf: ImageShelf): void {
-  for (const [path, spec] of Object.entries(images)) {
-    const image = shelf.unpack(spec);
-    const place = freePlace(root, path);
+  /** Makes a file or link where `make` is told; what was there is taken away first. */
+  place(path: string, make: (place: string) => void): void {
+    const place = this.#placeOf(path);
     try {
-      linkSync(image, place);
-    } catch {
-      // Another file system, or one without links.
-      copyFileSync(image, place);
+      make(place);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      this.#clear(place);
+      make(place);
     }
   }
-}
 
-function placeLinks(links: Readonly<Record<string, string>>, root: string): void {
-  for (const [path, target] of Object.entries(links)) symlinkSync(target, freePlace(root, path));
-}
+  remove(path: string): void {
+    const place = this.#placeOf(path);
+    if (lstatSync(place, { throwIfNoEntry: false }) === undefined) throw missing(path, 'remove');
+    this.#clear(place);
+  }
 
-function removeFile(root: string, path: string): void {
-  const place = join(safeParent(root, path), lastName(path));
-  if (lstatSync(place, { throwIfNoEntry: false }) === undefined) throw missing(path, 'remove');
-  rmSync(place, { recursive: true });
-}
+  /** Changes a text. Images are hard links to what other cases use, too: a new file takes the place of the old one. */
+  change(path: string, edit: (before: string) => string): void {
+    const place = this.#placeOf(path);
+    if (lstatSync(place, { throwIfNoEntry: false })?.isFile() !== true) throw missing(path, 'change');
+    const after = edit(readFileSync(place, 'utf8'));
+    this.#clear(place);
+    writeNew(place, after);
+  }
 
-/** Where a new file goes; what was there is taken away first, so that nothing is written through a link. */
-function freePlace(root: string, path: string): string {
-  const place = join(safeParent(root, path), lastName(path));
-  rmSync(place, { recursive: true, force: true });
-  return place;
-}
-
-/** A file to change. Images are links to what other cases use too: they are replaced, never written to. */
-function existingFile(root: string, path: string): string {
-  const place = join(safeParent(root, path), lastName(path));
-  const stats = lstatSync(place, { throwIfNoEntry: false });
-  if (stats?.isFile() !== true || stats.nlink > 1) throw missing(path, 'change');
-  return place;
-}
-
-/** The directory of a path inside the root, made where it is not there. A link on the way could lead out of the root. */
-function safeParent(root: string, path: string): string {
-  let place = root;
-  for (const name of dirname(path).split('/').filter(Boolean)) {
-    place = join(place, name);
+  makeDirectory(path: string): void {
+    if (this.#directories.has(path)) return;
+    this.makeDirectory(parentOf(path));
+    const place = this.#top + path;
     const stats = lstatSync(place, { throwIfNoEntry: false });
     if (stats === undefined) mkdirSync(place);
     else if (!stats.isDirectory())
-      throw new Fault('config.case', `Cannot place ${path}: ${place.slice(root.length)} is no directory`, {
-        where: path,
-      });
+      throw new Fault('config.case', `Cannot place a file below ${path}: it is no directory`, { where: path });
+    this.#directories.add(path);
   }
-  return place;
+
+  #placeOf(path: string): string {
+    this.makeDirectory(parentOf(path));
+    return this.#top + path;
+  }
+
+  #clear(place: string): void {
+    rmSync(place, { recursive: true, force: true });
+    this.#directories.clear();
+    this.#directories.add('');
+  }
 }
 
-function replaceText(place: string, pattern: string, text: string): void {
-  const before = readFileSync(place, 'utf8');
+function copyTree(from: string, root: MadeRoot, directory: string): void {
+  for (const entry of readdirSync(join(from, directory), { withFileTypes: true })) {
+    const path = `${directory}/${entry.name}`;
+    if (entry.isDirectory()) copyTree(from, root, path);
+    else if (entry.isSymbolicLink()) root.place(path, (place) => symlinkSync(readlinkSync(join(from, path)), place));
+    else root.place(path, (place) => writeNew(place, readFileSync(join(from, path))));
+  }
+}
+
+function placeImages(images: Case['base']['images'], root: MadeRoot, shelf: ImageShelf): void {
+  for (const [path, spec] of Object.entries(images)) {
+    const image = shelf.unpack(spec);
+    root.place(path, (place) => linkOrCopy(image, place));
+  }
+}
+
+/** A copy where the images are on another file system, or on one without links. */
+function linkOrCopy(image: string, place: string): void {
+  try {
+    linkSync(image, place);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') throw error;
+    copyFileSync(image, place);
+  }
+}
+
+function placeLinks(links: Readonly<Record<string, string>>, root: MadeRoot): void {
+  for (const [path, target] of Object.entries(links)) root.place(path, (place) => symlinkSync(target, place));
+}
+
+function writeNew(place: string, content: string | Uint8Array): void {
+  writeFileSync(place, content, { flag: 'wx' });
+}
+
+function replaceText(path: string, before: string, pattern: string, text: string): string {
   const expression = new RegExp(pattern, 'gm');
   if (!expression.test(before))
-    throw new Fault('config.case', `Cannot replace ${JSON.stringify(pattern)}: it matches nothing in the file`, {
-      where: place,
+    throw new Fault('config.case', `Cannot replace ${JSON.stringify(pattern)} in ${path}: it matches nothing there`, {
+      where: path,
     });
-  writeFileSync(place, before.replaceAll(expression, text));
+  return before.replaceAll(expression, text);
 }
 
-function lastName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'));
 }
 
 function missing(path: string, verb: string): Fault {

@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { type Exit, exitOf, Fault } from '../../core/index.ts';
 import { emptyState } from '../../policy/index.ts';
 import { runNodeVerify } from '../commands/node-verify.ts';
@@ -14,7 +15,8 @@ import { makeRoot } from './made-root.ts';
 export type ToldFinding = {
   readonly code: string;
   readonly message: string;
-  readonly next?: string;
+  readonly actual?: string | null;
+  readonly expected?: string | null;
 };
 
 /** What came of a case: what the command said, and how it differs from what the case expects. */
@@ -30,16 +32,21 @@ export type CaseOutcome = {
   readonly differences: readonly string[];
 };
 
-/** Runs cases one after the other; the directory with unpacked images is gone when it is disposed. */
-export type CaseRunner = Disposable & { readonly run: (one: Case) => Promise<CaseOutcome> };
+/** Runs cases one after the other; what it made on the way is gone when it is disposed. */
+export type CaseRunner = AsyncDisposable & { readonly run: (one: Case) => Promise<CaseOutcome> };
 
-/** @param defaultTime the time that cases without an `at` are judged at */
-export function openCaseRunner(defaultTime: Date): CaseRunner {
+/**
+ * @param defaultTime the time that cases without an `at` are judged at
+ * @param given where images are unpacked already
+ */
+export function openCaseRunner(defaultTime: Date, given?: ImageShelf): CaseRunner {
   const scratch = mkdtempSync(join(tmpdir(), 'nodeproof-cases-'));
   const images = join(scratch, 'images');
   mkdirSync(images);
-  const shelf = openImageShelf(images);
+  const shelf = given ?? openImageShelf(images);
   let count = 0;
+  // Small files are removed while the next case is judged.
+  const removals: Promise<void>[] = [];
   return {
     run: async (one) => {
       const place = join(scratch, `case-${++count}`);
@@ -47,10 +54,13 @@ export function openCaseRunner(defaultTime: Date): CaseRunner {
       try {
         return compare(one, await judge(one, place, shelf, defaultTime));
       } finally {
-        rmSync(place, { recursive: true, force: true });
+        removals.push(rm(place, { recursive: true, force: true }));
       }
     },
-    [Symbol.dispose]: () => rmSync(scratch, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.allSettled(removals);
+      await rm(scratch, { recursive: true, force: true });
+    },
   };
 }
 
@@ -63,19 +73,22 @@ async function judge(one: Case, place: string, shelf: ImageShelf, defaultTime: D
   const pack = file.pack === undefined ? (base.pack ?? null) : file.pack;
   const policy = join(place, 'policy.json');
   writeFileSync(policy, JSON.stringify(mergeFields(readYamlFile(base.policy), file.policy)));
+  // Findings name files as they were given: relative, so that they read the same everywhere.
+  const directory = dirname(one.directory);
+  const given = (paths: readonly string[]) => paths.map((path) => relative(directory, path));
   const material = {
     policy,
-    'trust-pack': pack ?? undefined,
-    bundle: [...(base.bundles ?? []), ...(file.bundles ?? [])],
-    'trusted-root': [...(base.trustedRoots ?? []), ...(file.trustedRoots ?? [])],
-    'public-key': [...(base.publicKeys ?? []), ...(file.publicKeys ?? [])],
+    'trust-pack': pack === null ? undefined : relative(directory, pack),
+    bundle: given([...(base.bundles ?? []), ...(file.bundles ?? [])]),
+    'trusted-root': given([...(base.trustedRoots ?? []), ...(file.trustedRoots ?? [])]),
+    'public-key': given([...(base.publicKeys ?? []), ...(file.publicKeys ?? [])]),
     at,
     json: true,
   };
   // What cannot be made is no outcome of a case: its faults are told, not compared.
   const run = file.subject === undefined ? prepareNode(one, place, shelf) : prepareArtifact(file.subject, shelf);
   const output: string[] = [];
-  const world = quietWorld(place, new Date(at), output);
+  const world = quietWorld(directory, new Date(at), output);
   try {
     return { exit: await run(material, world), ...readVerdict(output) };
   } catch (error) {

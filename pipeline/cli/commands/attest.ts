@@ -6,61 +6,110 @@ import {
   readSysextArtifact,
   type Release,
   type ReleaseInput,
+  upstreamAlgorithms,
+  type UpstreamList,
   verifyUpstream,
 } from '../../attest/index.ts';
-import { Digest, exit, Fault, type Json } from '../../core/index.ts';
+import { Digest, exit, Fault, limits } from '../../core/index.ts';
 import { digestDecompressed, openFileSource, writeDirectoryAtomically } from '../../edge/files/index.ts';
 import { type HashingPool, openHashingPool } from '../../edge/hashing/index.ts';
-import { githubBuildContext, localBuildContext, parseBuildContext } from '../../provenance/index.ts';
-import { parseTrustedRootCandidate, publicGoodRoot } from '../../trust/index.ts';
+import { inventoryThread } from '../../edge/inventory/index.ts';
+import {
+  type BuildContext,
+  buildContextBytes,
+  githubBuildContext,
+  localBuildContext,
+  parseBuildContext,
+} from '../../provenance/index.ts';
+import { renderFacts } from '../../report/index.ts';
+import { checkTrustedRoot, parseTrustedRootCandidate, publicGoodRoot } from '../../trust/index.ts';
 import type { Invocation, Run } from '../command.ts';
-import { inputLimits, parseTime, readInput, renderJson } from '../inputs.ts';
+import {
+  asConfiguration,
+  inFile,
+  inputLimits,
+  parseEnd,
+  parseName,
+  readConfiguration,
+  readInput,
+  renderJson,
+} from '../inputs.ts';
 import { openProgress } from '../progress.ts';
 import { openSigner } from '../signer.ts';
 import type { attestCommand } from '../table.ts';
 import { version } from '../version.ts';
-import { documentTime } from '../world.ts';
+import { documentTime, type World } from '../world.ts';
 
 type AttestInvocation = Invocation<typeof attestCommand>;
 
 export const runAttest: Run<typeof attestCommand> = async (invocation) => {
   const { options, world } = invocation;
   // Everything that can be refused cheaply is refused before eight gigabytes are read.
+  const plan = await readPlan(invocation);
   const signer = openSigner(options, world);
   const out = resolve(world.directory, options.out);
   let release: Release | undefined;
   await writeDirectoryAtomically(out, async (directory) => {
-    await using hashing = openHashingPool();
+    await using pool = openHashingPool();
+    const hashing = { ...pool, inventory: inventoryThread };
     using progress = openProgress(world, `reading ${options.image}`);
-    const input = await readRelease(invocation, hashing, (what) => progress.tell(what));
-    release = await attestRelease(input, signer);
+    const artifacts = await readArtifacts(invocation, plan, hashing, progress.tell);
+    release = await attestRelease({ ...plan, ...artifacts, progress: progress.tell }, signer);
     for (const [name, bytes] of release.files) writeFileSync(join(directory, name), bytes, { flag: 'wx' });
   });
-  if (release !== undefined) tell(invocation, release, out);
+  if (release !== undefined) tell(invocation, release, plan.upstream, out);
   return exit.admit;
 };
 
-async function readRelease(
+type Artifacts = Pick<ReleaseInput, 'image' | 'builtIn' | 'sysexts' | 'shipped'>;
+type Plan = Omit<ReleaseInput, keyof Artifacts | 'progress'>;
+
+/** All that is known before the images are read. */
+async function readPlan({ options, world }: AttestInvocation): Promise<Plan> {
+  const time = documentTime(world);
+  const named = (path: string) => ({ name: path, bytes: readInput(world, path, inputLimits.upstream) });
+  return {
+    name: parseName(options.name, 'name'),
+    role: options.role === undefined ? null : parseName(options.role, 'role'),
+    validUntil: options['valid-until'] === undefined ? null : parseEnd(options['valid-until'], 'valid-until', time),
+    time,
+    without: options.without,
+    context: readContext(options['build-context'], world),
+    upstream: await verifyUpstream(options.upstream.map(named), options['upstream-key'].map(named), time),
+    trustedRoots: readTrustedRoots(options, world),
+    storedStatementBytes: limits.storedStatementBytes,
+    nodeproofVersion: version,
+  };
+}
+
+function readContext(path: string | undefined, world: World): BuildContext {
+  if (path === undefined) return githubBuildContext(world.environment) ?? localBuildContext;
+  return inFile(path, () => parseBuildContext(readConfiguration(world, path, buildContextBytes)));
+}
+
+/** Without services of the user's choice a keyless signature is Sigstore's public instance's, whose root ships with us. */
+function readTrustedRoots(options: AttestInvocation['options'], world: World): ReleaseInput['trustedRoots'] {
+  const given = options['trusted-root'].map((path) =>
+    asConfiguration(path, () => {
+      const candidate = parseTrustedRootCandidate(readConfiguration(world, path, limits.trustedRootBytes));
+      checkTrustedRoot(candidate.json);
+      return candidate;
+    }),
+  );
+  const usesPublicGood = options.key === undefined && options['signing-config'] === undefined;
+  return given.length === 0 && usesPublicGood ? [publicGoodRoot()] : given;
+}
+
+async function readArtifacts(
   { options, world }: AttestInvocation,
+  { without, upstream }: Plan,
   hashing: HashingPool,
   progress: (what: string) => void,
-): Promise<ReleaseInput> {
-  const time = documentTime(world);
-  const context =
-    options['build-context'] === undefined
-      ? (githubBuildContext(world.environment) ?? localBuildContext)
-      : parseBuildContext(readInput(world, options['build-context'], inputLimits.buildContext));
-  const named = (path: string) => ({ name: basename(path), bytes: readInput(world, path, inputLimits.upstream) });
-  const upstream = await verifyUpstream(options.upstream.map(named), options['upstream-key'].map(named), time);
-  const algorithms = [...new Set(upstream.flatMap((list) => list.lines.map((line) => line.digest.algorithm)))].filter(
-    (algorithm) => algorithm !== 'sha256',
-  );
-  const trustedRoots = options['trusted-root'].map(
-    (path) => parseTrustedRootCandidate(readInput(world, path, 1024 * 1024)).json,
-  );
+): Promise<Artifacts> {
+  const algorithms = upstreamAlgorithms(upstream);
   using source = openFileSource(resolve(world.directory, options.image));
   const { image, builtIn } = await readImageArtifacts(source, basename(options.image), hashing, {
-    without: options.without,
+    without,
     algorithms,
   });
   const sysexts = [];
@@ -70,24 +119,10 @@ async function readRelease(
     sysexts.push(await readSysextArtifact(file, basename(given.path), given.name, hashing, algorithms));
   }
   return {
-    name: options.name,
-    role: options.role ?? null,
-    validUntil:
-      options['valid-until'] === undefined ? null : parseTime(options['valid-until'], 'valid-until').toISOString(),
-    time,
     image,
-    shipped: await readShipped(options.shipped, image.digests[0], hashing, world, progress),
     builtIn,
     sysexts,
-    without: options.without,
-    context,
-    upstream,
-    trustedRoots:
-      trustedRoots.length > 0 || options.key !== undefined || options['signing-config'] !== undefined
-        ? trustedRoots
-        : ([publicGoodRoot().json] satisfies Json[]),
-    nodeproofVersion: version,
-    progress,
+    shipped: await readShipped(options.shipped, image.digests[0], hashing, world, progress),
   };
 }
 
@@ -96,7 +131,7 @@ async function readShipped(
   path: string | undefined,
   imageDigest: Digest,
   hashing: HashingPool,
-  world: AttestInvocation['world'],
+  world: World,
   progress: (what: string) => void,
 ): Promise<ReleaseInput['shipped']> {
   if (path === undefined) return null;
@@ -126,22 +161,38 @@ function parseSysextOption(text: string): { readonly name: string | null; readon
   return match === null ? { name: null, path: text } : { name: match[1] ?? null, path: match[2] ?? '' };
 }
 
-function tell({ options, world }: AttestInvocation, release: Release, out: string): void {
-  const identityDigest = Digest.format(release.identityDigest);
+function tell(
+  { options, world }: AttestInvocation,
+  { nodeSet, identityDigest, statements, isVerified, files }: Release,
+  upstream: readonly UpstreamList[],
+  out: string,
+): void {
+  const digest = Digest.format(identityDigest);
+  const unsigned = upstream.filter((list) => list.signedBy === null).map(({ name }) => name);
   if (options.json) {
     world.stdout.write(
       renderJson({
-        nodeSet: release.nodeSet.name,
-        identityDigest,
-        identity: release.nodeSet.identity,
-        statements: release.statements,
+        nodeSet: nodeSet.name,
+        identityDigest: digest,
+        identity: nodeSet.identity,
+        statements,
+        verified: isVerified,
+        unsignedUpstream: unsigned,
         out,
-        files: [...release.files.keys()].sort(),
+        files: [...files.keys()].sort(),
       }),
     );
     return;
   }
+  const notes = [
+    ...(isVerified ? [] : ['not verified here: give --trusted-root of the services that signed']),
+    ...unsigned.map((name) => `${name} is signed by nobody: the provenance says that it is unverified`),
+  ];
   world.stdout.write(
-    `Attested node set ${release.nodeSet.name}: ${release.statements} signed statements in ${options.out}\n  identity  ${identityDigest}\n  summary   ${join(options.out, `${release.nodeSet.name}.summary.md`)}\n`,
+    `Attested node set ${nodeSet.name}: ${statements} signed statements in ${options.out}\n${renderFacts([
+      ['identity', digest],
+      ['summary', join(options.out, `${nodeSet.name}.summary.md`)],
+      ...notes.map((note) => ['note', note] as const),
+    ])}\n`,
   );
 }

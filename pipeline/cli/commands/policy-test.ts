@@ -13,7 +13,7 @@ export const runPolicyTest: Run<typeof policyTestCommand> = async ({ operands, o
   const outcomes: CaseOutcome[] = [];
   {
     using progress = openProgress(world, `${cases.length} cases`);
-    using runner = openCaseRunner(world.now());
+    await using runner = openCaseRunner(world.now());
     for (const one of cases) {
       progress.tell(one.name);
       outcomes.push(await runner.run(one));

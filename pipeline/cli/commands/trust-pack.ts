@@ -11,30 +11,50 @@ import {
   trustPackMediaType,
 } from '../../trust/index.ts';
 import type { Run } from '../command.ts';
-import { asConfiguration, inFile, inputLimits, parseTime, readInput, renderJson } from '../inputs.ts';
+import {
+  asConfiguration,
+  inFile,
+  inputLimits,
+  parseEnd,
+  parseName,
+  readConfiguration,
+  readInput,
+  renderJson,
+  splitLines,
+} from '../inputs.ts';
 import type { trustPackCommand } from '../table.ts';
 import { documentTime, type World } from '../world.ts';
 
 export const runTrustPack: Run<typeof trustPackCommand> = async ({ operands, options, world }) => {
   const issued = documentTime(world);
+  const name = parseName(options.name, 'name');
   const gathered = operands.map((path) => inFile(path, () => gather(path, world)));
   const bytes = encodeTrustPack({
-    name: options.name,
+    name,
     version:
       options.version === undefined ? Math.max(1, Math.floor(issued.getTime() / 1000)) : parseVersion(options.version),
-    issuedAt: issued.toISOString(),
-    expiresAt:
-      options['expires-at'] === undefined ? null : parseTime(options['expires-at'], 'expires-at').toISOString(),
+    issuedAt: issued.toISOString().replace(/\.\d{3}Z$/, 'Z'),
+    expiresAt: options['expires-at'] === undefined ? null : parseEnd(options['expires-at'], 'expires-at', issued),
     trustedRoots: distinct([
       ...options['trusted-root'].map((path) =>
-        asConfiguration(path, () => parseTrustedRootCandidate(readInput(world, path, limits.trustedRootBytes)).json),
+        asConfiguration(
+          path,
+          () => parseTrustedRootCandidate(readConfiguration(world, path, limits.trustedRootBytes)).json,
+        ),
       ),
       ...gathered.flatMap((part) => part.trustedRoots),
     ]),
-    publicKeys: [...new Set(options['public-key'].map((path) => readKey(path, world)))],
+    publicKeys: [
+      ...new Set([
+        ...options['public-key'].map((path) => readKey(path, world)),
+        ...gathered.flatMap((part) => part.publicKeys),
+      ]),
+    ],
     bundles: distinct(gathered.flatMap((part) => part.bundles)),
     revocations: distinct([
-      ...options.revocation.flatMap((path) => inFile(path, () => readLines(path, world))),
+      ...options.revocation.flatMap((path) =>
+        inFile(path, () => readBundles(path, readInput(world, path, limits.trustPackBytes))),
+      ),
       ...gathered.flatMap((part) => part.revocations),
     ]),
   });
@@ -52,6 +72,7 @@ type Gathered = {
   readonly bundles: readonly Json[];
   readonly revocations: readonly Json[];
   readonly trustedRoots: readonly Json[];
+  readonly publicKeys: readonly string[];
 };
 
 function gather(path: string, world: World): Gathered {
@@ -64,22 +85,16 @@ function gather(path: string, world: World): Gathered {
         bundles: pack.bundles,
         revocations: pack.revocations,
         trustedRoots: pack.trustedRoots.map((root) => root.json),
+        publicKeys: pack.publicKeys.map(({ key }) => key.export({ type: 'spki', format: 'pem' }).toString()),
       };
     }
   }
-  return { bundles: readLines(path, world), revocations: [], trustedRoots: [] };
+  return { bundles: readBundles(path, bytes), revocations: [], trustedRoots: [], publicKeys: [] };
 }
 
 /** Bundles are checked to be some: a pack that carries junk helps nobody. */
-function readLines(path: string, world: World): readonly Json[] {
-  const bytes = readInput(world, path, limits.trustPackBytes);
-  const parts = path.endsWith('.jsonl')
-    ? Buffer.from(bytes)
-        .toString('utf8')
-        .split('\n')
-        .filter((line) => line.trim() !== '')
-        .map((line) => Buffer.from(line))
-    : [bytes];
+function readBundles(path: string, bytes: Uint8Array): readonly Json[] {
+  const parts = path.endsWith('.jsonl') ? splitLines(bytes).map(({ line }) => line) : [bytes];
   return parts.map((part) => {
     parseBundle(part);
     return parseJsonBytes(part, 'bundle', limits.bundleBytes);
@@ -87,7 +102,7 @@ function readLines(path: string, world: World): readonly Json[] {
 }
 
 function readKey(path: string, world: World): string {
-  const pem = Buffer.from(readInput(world, path, inputLimits.pem)).toString('utf8');
+  const pem = Buffer.from(readConfiguration(world, path, inputLimits.pem)).toString('utf8');
   inFile(path, () => parsePublicKey(pem));
   return pem;
 }

@@ -4,22 +4,20 @@ import { openHashingPool } from '../../edge/hashing/index.ts';
 import { emptyState, judgeArtifact, parsePolicy } from '../../policy/index.ts';
 import { buildVerdictDocument, renderVerdict, type VerdictReport } from '../../report/index.ts';
 import type { Run } from '../command.ts';
-import { inFile, parseTime, readInput, renderJson } from '../inputs.ts';
+import { inFile, parseTime, readConfiguration, renderJson } from '../inputs.ts';
 import { readMaterial } from '../material.ts';
 import type { verifyCommand } from '../table.ts';
 
 export const runVerify: Run<typeof verifyCommand> = async ({ operands, options, world }) => {
   const { policy, digest } = inFile(options.policy, () =>
-    parsePolicy(readInput(world, options.policy, limits.policyBytes)),
+    parsePolicy(readConfiguration(world, options.policy, limits.policyBytes)),
   );
   const now = options.at === undefined ? world.now() : parseTime(options.at, 'at');
   const material = readMaterial(options, policy, world);
   const reports: VerdictReport[] = [];
   await using hashing = openHashingPool();
   for (const operand of operands) {
-    const subject = operand.startsWith('sha256:')
-      ? Digest.parse(operand)
-      : await digestOf(resolve(world.directory, operand));
+    const subject = parseDigestOperand(operand) ?? (await digestOf(resolve(world.directory, operand)));
     const judgement = judgeArtifact(subject, { policy, material, state: emptyState, now });
     reports.push({
       subject: operand,
@@ -40,6 +38,23 @@ export const runVerify: Run<typeof verifyCommand> = async ({ operands, options, 
     return sha256;
   }
 };
+
+/** `sha256:<hex>` and its like; undefined for a file. Another algorithm is refused, not taken for a file's name. Fault: usage.digest. */
+function parseDigestOperand(operand: string): Digest | undefined {
+  if (!/^[a-z0-9]{2,16}:[0-9A-Fa-f]*$/.test(operand)) return undefined;
+  const digest = asUsage(() => Digest.parse(operand));
+  if (digest.algorithm === 'sha256') return digest;
+  throw new Fault('usage.digest', `Cannot look for ${operand.slice(0, 80)}: statements name artifacts by sha256`);
+}
+
+function asUsage<T>(step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    throw new Fault('usage.digest', error.message, { next: 'A file of that name: give it as ./NAME', cause: error });
+  }
+}
 
 /** Several verdicts: not authentic before not met before not judged. */
 function worst(exits: readonly Exit[]): Exit {

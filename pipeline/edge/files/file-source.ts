@@ -1,8 +1,8 @@
 import { closeSync, existsSync, readSync } from 'node:fs';
-import { checkRange, Fault, type Source, type SourceLocation } from '../../core/index.ts';
+import { checkRange, Fault, type Source } from '../../core/index.ts';
 import { attempt, openForReading, readUpTo } from './open-file.ts';
 
-export type FileSource = Source & Disposable & { readonly location: SourceLocation };
+export type FileSource = Source & Disposable & Required<Pick<Source, 'location' | 'readInto'>>;
 
 /**
  * Opens a regular file or a block device as a Source. Every read returns a buffer of its own that nobody writes to again.
@@ -20,15 +20,20 @@ export function openFileSource(path: string): FileSource {
     location: { path: pathToReopen(path, descriptor), offsetBytes: 0 },
     read(offset, length) {
       checkRange(source, offset, length);
-      if (!open) throw new Fault('file.read', `Cannot read ${path}: it was closed`, { where: path });
       const bytes = Buffer.allocUnsafeSlow(length);
+      source.readInto(offset, bytes);
+      return bytes;
+    },
+    readInto(offset, bytes) {
+      const length = bytes.byteLength;
+      checkRange(source, offset, length);
+      if (!open) throw new Fault('file.read', `Cannot read ${path}: it was closed`, { where: path });
       const count = readUpTo(path, descriptor, bytes, offset);
       if (count < length)
         throw new Fault('file.read', `Cannot read ${path}: it ends at ${offset + count}, want ${sizeBytes} bytes`, {
           where: `${path} at byte ${offset + count}`,
           next: 'Something shortened the file while it was read: try again when nothing writes to it',
         });
-      return bytes;
     },
     [Symbol.dispose]() {
       if (!open) return;

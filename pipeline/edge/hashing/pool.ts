@@ -16,6 +16,9 @@ export type HashingPool = AsyncDisposable & {
   digestFile(path: string, algorithms: readonly DigestAlgorithm[]): Promise<readonly Digest[]>;
 };
 
+/** A digest is garbage as soon as it is in its place: a small young generation keeps them from piling up. */
+const resourceLimits = { maxYoungGenerationSizeMb: 4 } as const;
+
 /** Below this a thread's start costs more than it saves. */
 const inlineBytes = 16 * 1024 * 1024;
 
@@ -122,7 +125,7 @@ class Crew {
 
   #hire(): Worker {
     // The parent's flags, such as a loader's, are not its business.
-    const worker = new Worker(`(${runHashingThread})()`, { eval: true, execArgv: [], name: 'hashing' });
+    const worker = new Worker(`(${runHashingThread})()`, { eval: true, execArgv: [], name: 'hashing', resourceLimits });
     this.#all.add(worker);
     worker.on('message', (answer: TaskAnswer) => {
       const done = this.#busy.get(worker);

@@ -140,7 +140,8 @@ function openInside(top: string, path: string): FileSource {
     source[Symbol.dispose]();
     throw new Fault('file.read', `Cannot read ${path}: it was replaced meanwhile`, { where: path });
   }
-  return source;
+  // Evidence and messages speak of the node's paths, not of where the directory lies.
+  return { ...source, name: path };
 }
 
 function readTextInside(top: string, path: string, maxBytes: number): string | undefined {

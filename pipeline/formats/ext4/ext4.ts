@@ -75,7 +75,9 @@ function readTarget(volume: Volume, inode: Inode): string {
     throw new Fault('limit.path-bytes', `Cannot read symbolic link inode ${id}: a target of ${sizeBytes} bytes`);
   if (inode.fastSymlink && sizeBytes >= inode.block.byteLength)
     throw new Fault('ext4.inode', `Cannot read symbolic link inode ${id}: ${sizeBytes} bytes and no blocks`);
-  const target = inode.fastSymlink ? inode.block.subarray(0, sizeBytes) : Buffer.concat([...readChunks(volume, inode)]);
+  const target = inode.fastSymlink
+    ? inode.block.subarray(0, sizeBytes)
+    : Buffer.concat(Array.from(readChunks(volume, inode), (chunk) => Buffer.from(chunk)));
   if (target.includes(0)) throw new Fault('ext4.inode', `Cannot read symbolic link inode ${id}: a NUL in its target`);
   return decodeFileName(target);
 }
@@ -89,6 +91,7 @@ function* readChunks(volume: Volume, inode: Inode): Generator<Uint8Array> {
   }
   const { blockBytes } = volume.superblock;
   const chunkBlocks = chunkBytes / blockBytes;
+  const buffer = new Uint8Array(Math.min(sizeBytes, chunkBytes));
   let position = 0;
   for (const run of runsOf(volume, inode, Math.ceil(sizeBytes / blockBytes))) {
     yield* zeros(run.logical * blockBytes - position);
@@ -96,7 +99,7 @@ function* readChunks(volume: Volume, inode: Inode): Generator<Uint8Array> {
     for (let done = 0; done < run.count; done += chunkBlocks) {
       const count = Math.min(chunkBlocks, run.count - done);
       const length = Math.min(count * blockBytes, sizeBytes - position);
-      yield volume.readBlocks(run.physical + done, count, length, `inode ${inode.node.id}`);
+      yield volume.readBlocksInto(buffer, run.physical + done, count, length, `inode ${inode.node.id}`);
       position += length;
     }
   }

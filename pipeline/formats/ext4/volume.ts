@@ -37,12 +37,26 @@ export class Volume {
 
   /** The first bytes of neighbouring blocks. Faults: ext4.block. */
   readBlocks(first: number, count: number, sizeBytes: number, what: string): Uint8Array {
-    const { blockBytes, blockCount, firstDataBlock } = this.superblock;
+    this.#checkBlocks(first, count, what);
+    return this.#source.read(first * this.superblock.blockBytes, sizeBytes);
+  }
+
+  /** As readBlocks, into the caller's buffer where the source can; what is returned is valid until the buffer is used again. */
+  readBlocksInto(buffer: Uint8Array, first: number, count: number, sizeBytes: number, what: string): Uint8Array {
+    const { readInto } = this.#source;
+    if (readInto === undefined) return this.readBlocks(first, count, sizeBytes, what);
+    this.#checkBlocks(first, count, what);
+    const part = buffer.subarray(0, sizeBytes);
+    readInto(first * this.superblock.blockBytes, part);
+    return part;
+  }
+
+  #checkBlocks(first: number, count: number, what: string): void {
+    const { blockCount, firstDataBlock } = this.superblock;
     if (first < firstDataBlock || first + count > blockCount)
       throw new Fault('ext4.block', `Cannot read ${what}: block ${first} + ${count}, have ${blockCount}`, {
         where: this.name,
       });
-    return this.#source.read(first * blockBytes, sizeBytes);
   }
 
   /** The bytes of an inode as they stand in its group's table; checked by parseInode. Faults: ext4.inode. */

@@ -1,6 +1,6 @@
 import type { Finding } from '../../core/index.ts';
 import type { Policy } from '../schema.ts';
-import type { State } from '../state.ts';
+import { acceptedVersion, type State } from '../state.ts';
 import { buildFinding } from './finding.ts';
 
 export type PackFacts = {
@@ -43,7 +43,7 @@ export function judgePolicyFreshness(policy: Policy, state: State, now: Date): r
       ),
     );
   }
-  const accepted = state.policyVersions[policy.name];
+  const accepted = acceptedVersion(state.policyVersions, policy.name);
   if (accepted !== undefined && accepted > policy.version) {
     findings.push(
       buildFinding(
@@ -91,7 +91,7 @@ export function judgePackFreshness(pack: PackFacts, policy: Policy, state: State
       }),
     );
   }
-  const accepted = state.packVersions[pack.name];
+  const accepted = acceptedVersion(state.packVersions, pack.name);
   if (accepted !== undefined && accepted > pack.version) {
     findings.push(
       buildFinding(

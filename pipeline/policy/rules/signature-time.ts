@@ -1,20 +1,26 @@
 import type { Finding } from '../../core/index.ts';
 import type { VerifiedStatement } from '../../verify/index.ts';
-import type { Policy, Revocation } from '../schema.ts';
+import type { Revocation } from '../schema.ts';
 import { buildFinding } from './finding.ts';
 import { millisecondsPerDay } from './freshness.ts';
+
+type SignatureTimeRules = {
+  /** Without it a signature does not age. */
+  readonly maximumAgeDays: number | undefined;
+  readonly revocations: readonly Revocation[];
+  readonly now: Date;
+};
 
 /** Judges when a statement was signed: its age, and whether its signer was revoked by then. */
 export function judgeSignatureTime(
   verified: VerifiedStatement,
   signer: string,
-  policy: Policy,
-  now: Date,
+  { maximumAgeDays, revocations, now }: SignatureTimeRules,
 ): readonly Finding[] {
   const earliest = verified.signer.signedAt[0]?.at;
   return [
-    ...judgeAge(earliest, policy.maximumSignatureAgeDays, now),
-    ...policy.revocations
+    ...judgeAge(earliest, maximumAgeDays, now),
+    ...revocations
       .filter((revocation) => revocation.signer === signer)
       .flatMap((revocation) => judgeRevokedSigner(revocation, signer, earliest)),
   ];

@@ -1,0 +1,249 @@
+import { Socket } from 'node:net';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { parsePublicKey } from '../../pipeline/trust/index.ts';
+import { keySigner, makeKey, readDemoArtifacts, releaseOf } from '../attest/demo-release.ts';
+import { attestRelease, type Release } from '../../pipeline/attest/index.ts';
+import { runCommandLine } from '../support/command-line.ts';
+import { demo, openWorkshop, type Workshop } from '../support/demo-images.ts';
+
+let workshop: Workshop;
+let release: Release;
+const pack = 'release/workers-4593.2.5.trust-pack.json';
+const lines = 'release/workers-4593.2.5.intoto.jsonl';
+const sbomOf = (name: string) => `release/${name}.sbom.sigstore.json`;
+
+beforeAll(async () => {
+  workshop = openWorkshop(demo.kubernetes, demo.falco);
+  const signer = keySigner();
+  release = await attestRelease(releaseOf(await readDemoArtifacts()), signer);
+  mkdirSync(workshop.path('release'));
+  for (const [name, bytes] of release.files) workshop.write(`release/${name}`, bytes);
+  if (signer.by.kind !== 'key') throw new Error('Cannot go on: want a key signer');
+  workshop.write('release.pub', signer.by.publicKeyPem);
+  workshop.write('policy.yaml', policyOf(signer.by.spkiSha256.hex));
+  workshop.write('stranger.yaml', policyOf('a'.repeat(64)));
+});
+afterAll(() => workshop[Symbol.dispose]());
+afterEach(() => vi.restoreAllMocks());
+
+function policyOf(spkiSha256: string): string {
+  return `apiVersion: nodeproof.dev/policy/v1
+name: verify-test
+version: 1
+issuedAt: 2026-10-01T00:00:00Z
+expiresAt: 2027-10-01T00:00:00Z
+trust:
+  keys:
+    - { name: release, spkiSha256: ${spkiSha256}, validUntil: 2027-10-01T00:00:00Z }
+signers:
+  - { name: release, key: release }
+allow: { node-set: [release], provenance: [release], sbom: [release] }
+node:
+  match: set
+  os: { id: flatcar, architectures: [x86-64] }
+  sysexts: {}
+`;
+}
+
+const now = new Date('2026-11-15T00:00:00Z');
+const verify = (...args: string[]) => runCommandLine(['verify', ...args], { directory: workshop.directory, now });
+const byPolicy = ['--policy', 'policy.yaml'];
+type Document = {
+  verdicts: { subject: string; verdict: string; exit: number; findings: { code: string }[]; checked: object[] }[];
+};
+
+describe('verify admits', () => {
+  it('many files and digests in one call, each with a verdict and what it stands on', async () => {
+    const identity = `sha256:${release.identityDigest.hex}`;
+    const { exit, json } = await verify(
+      demo.kubernetes,
+      demo.falco,
+      identity,
+      ...byPolicy,
+      '--trust-pack',
+      pack,
+      '--json',
+    );
+    expect(exit).toBe(0);
+    const { verdicts } = json as Document;
+    expect(verdicts.map(({ subject, verdict }) => [subject, verdict])).toEqual([
+      [demo.kubernetes, 'admit'],
+      [demo.falco, 'admit'],
+      [identity, 'admit'],
+    ]);
+    for (const { checked } of verdicts) expect(checked.length).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['a directory that attest wrote', ['--dir', 'release']],
+    ['lines of bundles and a key', ['--bundle', lines, '--public-key', 'release.pub']],
+    [
+      'bundles as files and a key',
+      ['--bundle', sbomOf(demo.falco), `release/${demo.falco}.provenance.sigstore.json`, '--public-key', 'release.pub'],
+    ],
+  ])('by %s', async (_, material) => {
+    expect((await verify(demo.falco, ...byPolicy, ...material)).exit).toBe(0);
+  });
+
+  it('with junk lines beside the good ones, which neither hide them nor count', async () => {
+    const good = readFileSync(workshop.path(lines), 'utf8');
+    workshop.write('junk.intoto.jsonl', `not json\n{"mediaType":"x"}\n\n${good}{"half": \n`);
+    const { exit, json } = await verify(
+      demo.falco,
+      ...byPolicy,
+      '--bundle',
+      'junk.intoto.jsonl',
+      '--public-key',
+      'release.pub',
+      '--json',
+    );
+    expect(exit).toBe(0);
+    expect(json).toMatchObject({ verdicts: [{ verdict: 'admit', ignored: expect.any(Array) as object[] }] });
+  });
+
+  it('offline: no socket is opened', async () => {
+    const connect = vi.spyOn(Socket.prototype, 'connect').mockImplementation(() => {
+      throw new Error('Cannot connect: offline means offline');
+    });
+    expect((await verify(demo.falco, ...byPolicy, '--trust-pack', pack)).exit).toBe(0);
+    expect(connect).not.toHaveBeenCalled();
+  });
+
+  it('for people: the word first, then what it stands on', async () => {
+    const { stdout } = await verify(demo.falco, ...byPolicy, '--trust-pack', pack);
+    expect(stdout).toMatch(/^ADMIT {3}falco\.raw\n/);
+    expect(stdout).toContain('CHECKED');
+  });
+});
+
+describe('verify refuses', () => {
+  it('a file of which one bit was flipped, and says so beside an admitted one', async () => {
+    const bytes = readFileSync(workshop.path(demo.falco));
+    bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
+    workshop.write('flipped.raw', bytes);
+    const { exit, json } = await verify(demo.falco, 'flipped.raw', ...byPolicy, '--trust-pack', pack, '--json');
+    expect(exit).toBe(1);
+    expect((json as Document).verdicts.map(({ verdict }) => verdict)).toEqual(['admit', 'refuse']);
+  });
+
+  it('everything where nothing was given to check it with', async () => {
+    const { exit, json } = await verify(demo.falco, ...byPolicy, '--json');
+    expect(exit).not.toBe(0);
+    expect((json as Document).verdicts[0]).toMatchObject({ verdict: 'refuse' });
+  });
+
+  it('everything where no bundle is left but junk', async () => {
+    workshop.write('only-junk.intoto.jsonl', 'not json\n{}\n');
+    const { exit } = await verify(
+      demo.falco,
+      ...byPolicy,
+      '--bundle',
+      'only-junk.intoto.jsonl',
+      '--public-key',
+      'release.pub',
+    );
+    expect([1, 3]).toContain(exit);
+  });
+
+  it('bundles by a key that the policy does not pin, whatever the pack offers', async () => {
+    const { exit, json } = await verify(demo.falco, '--policy', 'stranger.yaml', '--trust-pack', pack, '--json');
+    expect(exit).not.toBe(0);
+    expect((json as Document).verdicts[0]).toMatchObject({ verdict: 'refuse' });
+  });
+
+  it('what lies in the past or future of the policy', async () => {
+    expect((await verify(demo.falco, ...byPolicy, '--trust-pack', pack, '--at', '2028-01-01T00:00:00Z')).exit).not.toBe(
+      0,
+    );
+  });
+});
+
+describe('verify does not judge', () => {
+  it.each([
+    ['without a policy', ['--trust-pack', pack], 2],
+    ['with a policy that is too large', ['--policy', demo.falco, '--trust-pack', pack], 2],
+    ['with a policy that is no text', ['--policy', demo.kubernetes, '--trust-pack', pack], 2],
+    ['with a policy of other fields', ['--policy', pack, '--trust-pack', pack], 2],
+    ['with a policy that is not there', ['--policy', 'nowhere.yaml'], 4],
+    ['with a trust pack that is not there', [...byPolicy, '--trust-pack', 'nowhere.json'], 4],
+    ['with a trust pack that is malformed', [...byPolicy, '--trust-pack', 'policy.yaml'], 3],
+    ['with a directory that is not there', [...byPolicy, '--dir', 'nowhere'], 4],
+    ['with a key that is none', [...byPolicy, '--public-key', 'policy.yaml'], 2],
+    ['at a time that is none', [...byPolicy, '--at', 'yesterday'], 2],
+  ])('%s', async (_, args, exit) => {
+    const outcome = await verify(demo.falco, ...args, '--json');
+    expect(outcome.exit).toBe(exit);
+    expect(outcome.json).toMatchObject({
+      error: { code: expect.any(String) as string, message: expect.any(String) as string },
+    });
+  });
+
+  it.each([
+    ['sha256:abc', 2, 'usage.digest'],
+    [`sha512:${'a'.repeat(128)}`, 2, 'usage.digest'],
+    ['nowhere.raw', 4, 'file.missing'],
+    ['release', 4, 'file.kind'],
+  ])('%s', async (operand, exit, code) => {
+    expect(await verify(operand, ...byPolicy, '--trust-pack', pack)).toMatchObject({ exit, code });
+  });
+});
+
+describe('trust pack and trust show', () => {
+  const trust = (...args: string[]) => runCommandLine(['trust', ...args], { directory: workshop.directory, now });
+
+  it('make a pack that verifies what the release verifies, and say what is in it', async () => {
+    const packed = await trust(
+      'pack',
+      lines,
+      '--name',
+      'own',
+      '--public-key',
+      'release.pub',
+      '--out',
+      'own.json',
+      '--expires-at',
+      '2027-01-01T00:00:00Z',
+    );
+    expect(packed.exit).toBe(0);
+    expect((await verify(demo.falco, ...byPolicy, '--trust-pack', 'own.json')).exit).toBe(0);
+    const { spkiSha256 } = parsePublicKey(readFileSync(workshop.path('release.pub'), 'utf8'));
+    const shown = await trust('show', 'own.json', 'release.pub', sbomOf(demo.falco));
+    expect(shown.exit).toBe(0);
+    expect(shown.stdout).toContain(`spkiSha256: ${spkiSha256}`);
+    expect(shown.stdout).toContain('expires  2027-01-01T00:00:00Z');
+    expect(shown.stdout).toContain('https://cyclonedx.org/bom about falco.raw');
+  });
+
+  it('pack a pack again with its bundles and keys, each once', async () => {
+    expect((await trust('pack', pack, lines, '--name', 'again', '--version', '7', '--out', 'again.json')).exit).toBe(0);
+    const { json } = await trust('show', 'again.json', '--json');
+    const [{ facts }] = (json as { files: [{ facts: { fact: string }[] }] }).files;
+    expect(facts.filter(({ fact }) => fact === 'bundle')).toHaveLength(11);
+    expect(facts.filter(({ fact }) => fact === 'key')).toHaveLength(1);
+    expect((await verify(demo.falco, ...byPolicy, '--trust-pack', 'again.json')).exit).toBe(0);
+  });
+
+  it.each([
+    ['over a file that is there', [lines, '--name', 'x', '--out', 'policy.yaml'], 2],
+    ['in a directory that is not there', [lines, '--name', 'x', '--out', 'nowhere/x.json'], 4],
+    ['of junk', ['policy.yaml', '--name', 'x', '--out', 'x.json'], 3],
+    ['under a name with a slash', [lines, '--name', 'a/b', '--out', 'x.json'], 2],
+    ['of version 0', [lines, '--name', 'x', '--version', '0', '--out', 'x.json'], 2],
+    ['that has ended', [lines, '--name', 'x', '--expires-at', '2026-01-01T00:00:00Z', '--out', 'x.json'], 2],
+    ['with a key that is none', [lines, '--name', 'x', '--public-key', 'policy.yaml', '--out', 'x.json'], 2],
+  ])('make no pack %s', async (_, args, exit) => {
+    const before = readdirSync(workshop.directory);
+    expect((await trust('pack', ...args)).exit).toBe(exit);
+    expect(readdirSync(workshop.directory)).toEqual(before);
+  });
+
+  it('show nothing of what they do not know', async () => {
+    copyFileSync(workshop.path('policy.yaml'), workshop.path('unknown.json'));
+    workshop.write('other.json', '{"mediaType":"application/json"}');
+    workshop.write('private.pem', makeKey());
+    for (const name of ['unknown.json', 'other.json', 'private.pem', 'nowhere'])
+      expect((await trust('show', name)).exit).toBeGreaterThan(1);
+    expect((await trust('show', 'private.pem')).stderr).not.toContain('BEGIN PRIVATE');
+  });
+});

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { openHashingPool } from '../../../pipeline/edge/hashing/index.ts';
+import { openLiveNode } from '../../../pipeline/edge/node/index.ts';
+import { collectEvidence, parseEvidence } from '../../../pipeline/evidence/index.ts';
+
+const isLinux = process.platform === 'linux';
+
+test.skipIf(!isLinux)('The running system gives evidence, whatever it is', async () => {
+  await using hashing = openHashingPool(1);
+  const evidence = await collectEvidence(openLiveNode({ hashing, now: new Date() }));
+  expect(evidence.simulated).toBe(false);
+  expect(evidence.kernel.release.value).not.toBeNull();
+  expect(parseEvidence(Buffer.from(JSON.stringify(evidence)))).toEqual(evidence);
+});
+
+test.skipIf(!isLinux)('Nothing in the environment changes what the running system tells', async () => {
+  await using hashing = openHashingPool(1);
+  const path = process.env['PATH'];
+  process.env['PATH'] = '/nowhere';
+  try {
+    const live = openLiveNode({ hashing, now: new Date() });
+    expect(live.readText('/proc/self/mountinfo', 16_777_216)).toContain(' / ');
+    expect(live.place('/proc/self/exe')?.kind).toBe('file');
+    expect(live.place('/nowhere')).toBeUndefined();
+    expect(live.listNames('/nowhere')).toBeUndefined();
+    expect(live.readText('/nowhere', 64)).toBeUndefined();
+  } finally {
+    process.env['PATH'] = path;
+  }
+});

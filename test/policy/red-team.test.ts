@@ -1,0 +1,216 @@
+import { describe, expect, test } from 'vitest';
+import { faultOf } from '../verify/vectors.ts';
+import {
+  honestEvidence,
+  identityHex,
+  identityOf,
+  imageSha256,
+  keys,
+  makePolicy,
+  nodeSetStatement,
+  provenanceStatement,
+  revocationStatement,
+  sha256,
+  signStatement,
+  tryArtifact,
+  tryNode,
+  encodeStatement,
+} from './red-team-release.ts';
+import { advanceState, emptyState, parseState } from '../../pipeline/policy/index.ts';
+
+const evidence = await honestEvidence();
+const identity = identityOf(evidence);
+const [containerd, kubernetes] = identity.sysexts;
+if (containerd === undefined || kubernetes === undefined) throw new TypeError('the made node has two sysexts');
+const release = signStatement(keys.release, nodeSetStatement(identity));
+
+test('The honest node with its node set is admitted', () => {
+  expect(tryNode(evidence, makePolicy(), [release])).toMatchObject({ verdict: 'admit', codes: [] });
+});
+
+describe('A revocation', () => {
+  const revoke = (what: object) => signStatement(keys.security, revocationStatement({ why: 'stolen', ...what }));
+
+  test('that its signer signed long ago still revokes, however young attestations must be', () => {
+    const policy = makePolicy({ maximumSignatureAgeDays: 1 });
+    expect(tryNode(evidence, policy, [release, revoke({ versionId: '4757.1.0' })]).codes).toContain('revoked.version');
+  });
+
+  test('of a signer revokes when it comes signed, too', () => {
+    expect(tryNode(evidence, makePolicy(), [release, revoke({ signer: 'release' })]).codes).toContain('revoked.signer');
+  });
+
+  test('of the node image refuses the node that runs it', () => {
+    expect(tryNode(evidence, makePolicy(), [release, revoke({ sha256: imageSha256 })]).codes).toEqual([
+      'revoked.member',
+    ]);
+  });
+
+  test('of a node set takes its operating system along, where members are matched one by one', () => {
+    const other = { ...identity, sysexts: [containerd] };
+    const policy = makePolicy(
+      {
+        revocations: [{ identityDigest: `sha256:${identityHex(other)}`, why: 'hole' }],
+        allow: { 'node-set': ['release'], member: { kubernetes: ['builds'] } },
+      },
+      { match: 'members', sysexts: { allowed: ['kubernetes', 'containerd-flatcar'] } },
+    );
+    const bundles = [
+      signStatement(keys.release, nodeSetStatement(other)),
+      signStatement(
+        keys.builds,
+        provenanceStatement([{ name: 'kubernetes.raw', digest: { sha256: kubernetes.sha256 } }]),
+      ),
+    ];
+    expect(tryNode(evidence, policy, bundles).codes).toContain('revoked.identity');
+    expect(tryNode(evidence, makePolicy({ allow: policy.policy.allow }, policy.policy.node), bundles).verdict).toBe(
+      'admit',
+    );
+  });
+
+  test('of a release refuses its image, though provenance speaks for it', () => {
+    const bundles = [
+      release,
+      signStatement(keys.builds, provenanceStatement([{ name: 'node.bin', digest: { sha256: imageSha256 } }])),
+    ];
+    expect(tryArtifact(imageSha256, makePolicy(), bundles).verdict).toBe('admit');
+    expect(tryArtifact(imageSha256, makePolicy(), [...bundles, revoke({ versionId: '4757.1.0' })]).codes).toContain(
+      'revoked.version',
+    );
+  });
+
+  test('that names nothing is a mistake, not a rule', () => {
+    expect(faultOf(() => makePolicy({ revocations: [{ why: 'typo' }] })).code).toBe('policy.field');
+  });
+});
+
+describe('A second node set of the same identity', () => {
+  const expired = signStatement(
+    keys.release,
+    nodeSetStatement(identity, { validity: { issuedAt: '2026-01-01T00:00:00Z', validUntil: '2026-02-01T00:00:00Z' } }),
+  );
+  const forControlPlane = signStatement(keys.release, nodeSetStatement(identity, { role: 'control-plane' }));
+
+  test.for([
+    ['that expired', expired],
+    ['for another role', forControlPlane],
+  ] as const)('%s hides the good one in neither way of matching', ([, other]) => {
+    for (const node of [{}, { match: 'members', sysexts: { allowed: ['kubernetes', 'containerd-flatcar'] } }]) {
+      const policy = makePolicy({}, { role: 'worker', ...node });
+      expect(tryNode(evidence, policy, [other, release]).codes).toEqual([]);
+      expect(tryNode(evidence, policy, [other]).verdict).toBe('refuse');
+    }
+  });
+});
+
+describe('Provenance that a node set pins', () => {
+  const slsa = { builders: [{ id: 'https://ci.example/builder', level: 3 }], minimumLevel: 3 };
+  const members = [imageSha256, ...identity.sysexts.map((member) => member.sha256)].map((hex) => ({
+    digest: { sha256: hex },
+  }));
+  const pinning = (predicateType: string, statement: Parameters<typeof encodeStatement>[0]) =>
+    signStatement(
+      keys.release,
+      nodeSetStatement(identity, {
+        statements: [{ predicateType, subject: 'node.bin', sha256: sha256(encodeStatement(statement)) }],
+      }),
+    );
+
+  test('counts where it is there', () => {
+    const statement = provenanceStatement(members);
+    const bundles = [pinning(statement.predicateType, statement), signStatement(keys.builds, statement)];
+    expect(tryNode(evidence, makePolicy({ slsa }), bundles).codes).toEqual([]);
+  });
+
+  test('is not a statement of another kind, which names no builder', () => {
+    const sbom = { predicateType: 'https://cyclonedx.org/bom', subject: members, predicate: {} };
+    const bundles = [pinning('https://slsa.dev/provenance/v1', sbom), signStatement(keys.builds, sbom)];
+    expect(tryNode(evidence, makePolicy({ slsa }), bundles).verdict).toBe('refuse');
+  });
+
+  test('is not the provenance of something else', () => {
+    const statement = provenanceStatement([{ digest: { sha256: sha256('another release') } }]);
+    const bundles = [pinning(statement.predicateType, statement), signStatement(keys.builds, statement)];
+    expect(tryNode(evidence, makePolicy({ slsa }), bundles).verdict).toBe('refuse');
+  });
+});
+
+describe('An SLSA level', () => {
+  const slsa = { builders: [{ id: 'https://ci.example/builder', level: 3 }], minimumLevel: 3 };
+  const about = [{ name: 'node.bin', digest: { sha256: imageSha256 } }];
+
+  test('is wanted of an artifact that a node set names, too', () => {
+    const poor = signStatement(keys.builds, provenanceStatement(about, 'https://nodeproof.dev/builder/local'));
+    const good = signStatement(keys.builds, provenanceStatement(about));
+    expect(tryArtifact(imageSha256, makePolicy({ slsa }), [release]).verdict).toBe('refuse');
+    expect(tryArtifact(imageSha256, makePolicy({ slsa }), [release, poor]).codes).toContain('slsa.level');
+    expect(tryArtifact(imageSha256, makePolicy({ slsa }), [release, poor, good]).verdict).toBe('admit');
+  });
+
+  test('is wanted of a node set that is asked for by its identity', () => {
+    expect(tryArtifact(identityHex(identity), makePolicy({ slsa }), [release]).verdict).toBe('refuse');
+    expect(tryArtifact(identityHex(identity), makePolicy({ require: { sbom: true } }), [release]).verdict).toBe(
+      'refuse',
+    );
+  });
+});
+
+describe('A sysext that is attested on its own', () => {
+  const policy = makePolicy(
+    { allow: { 'node-set': ['release'], member: { kubernetes: ['builds'] } } },
+    { match: 'members', sysexts: { allowed: ['kubernetes', 'containerd-flatcar'] } },
+  );
+  const set = signStatement(keys.release, nodeSetStatement({ ...identity, sysexts: [containerd] }));
+  const attested = (subject: object) =>
+    signStatement(keys.builds, provenanceStatement([{ digest: { sha256: kubernetes.sha256 }, ...subject }]));
+
+  test.for([
+    [{ name: 'kubernetes.raw' }, 'admit'],
+    [{ name: 'kubernetes' }, 'admit'],
+    [{ name: 'dist/kubernetes-v1.34.2-x86-64.raw' }, 'admit'],
+    [{ name: 'x.raw', annotations: { name: 'kubernetes' } }, 'admit'],
+    [{ name: 'kubernetes.raw', annotations: { name: 'debug-tools' } }, 'refuse'],
+    [{ name: 'debug-tools.raw' }, 'refuse'],
+    [{ name: 'kubernetes-debug.raw' }, 'refuse'],
+    [{}, 'refuse'],
+  ] as const)('under the name %j: %s', ([subject, verdict]) => {
+    expect(tryNode(evidence, policy, [set, attested(subject)]).verdict).toBe(verdict);
+  });
+
+  test.for(['constructor', 'toString', '__proto__', 'hasOwnProperty'])(
+    'and is called %s is one that nobody may sign',
+    async (name) => {
+      const sysexts = [...identity.sysexts, { name, sha256: sha256(name), rootHash: null }].sort((a, b) =>
+        a.name < b.name ? -1 : 1,
+      );
+      const named = {
+        ...evidence,
+        sysexts: {
+          ...evidence.sysexts,
+          merged: { ...evidence.sysexts.merged, value: [...(evidence.sysexts.merged.value ?? []), name] },
+          found: [
+            ...evidence.sysexts.found,
+            {
+              ...evidence.sysexts.found[0]!,
+              name,
+              path: `/etc/extensions/${name}.raw`,
+              sha256: { ...evidence.sysexts.found[0]!.sha256, value: sha256(name) },
+            },
+          ],
+        },
+      };
+      expect(sysexts.length).toBe(3);
+      expect(tryNode(named, policy, [release]).codes).toContain('sysext.unattested');
+    },
+  );
+});
+
+describe('State', () => {
+  test.for(['constructor', 'toString', 'valueOf'])('remembers a trust pack called %s', (name) => {
+    const state = advanceState(emptyState, { policy: { name, version: 3 }, pack: { name, version: 7 }, times: [] });
+    expect(parseState(Buffer.from(JSON.stringify(state)))).toMatchObject({
+      packVersions: { [name]: 7 },
+      policyVersions: { [name]: 3 },
+    });
+  });
+});
