@@ -65,8 +65,8 @@ function openRegistry(address: string, options: StoreOptions, world: World): Bun
   return openRegistryStore(reference, access, httpSettings(options, world));
 }
 
-function refuseOffline(name: string, { offline = false }: StoreOptions): void {
-  if (!offline) return;
+function refuseOffline(name: string, options: StoreOptions): void {
+  if (options.offline !== true) return;
   throw new Fault('usage.offline', `Cannot fetch from ${name} with --offline: want directory:PATH`, { where: name });
 }
 
