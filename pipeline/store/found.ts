@@ -18,11 +18,15 @@ export class Findings {
     this.#digests = digests;
   }
 
-  /** Runs a step that reads one bundle; a Fault in it is told at the place and costs no other bundle. */
-  async attempt(from: string, read: () => Promise<Uint8Array>): Promise<void> {
+  /**
+   * Runs a step that reads one bundle, or null where something else is there; a Fault in it is told at the place and costs no
+   * other bundle.
+   */
+  async attempt(from: string, read: () => Promise<Uint8Array | null>): Promise<void> {
     try {
       this.#checkRoom(0);
-      this.#add(parseFoundBundle(await read(), this.#digests, from));
+      const bytes = await read();
+      if (bytes !== null) this.#add(parseFoundBundle(bytes, this.#digests, from));
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       this.passOver(error, from);

@@ -24,7 +24,9 @@ const withFile = (name: string, text: string) => new Map(release.files).set(name
 describe('A publication', () => {
   test('is the same whatever the order in which the files come', () => {
     const reversed = new Map([...release.files].reverse());
-    const plans = [release.files, reversed].map((files) => planRegistry(buildPublication(files, [release.artifact]), []));
+    const plans = [release.files, reversed].map((files) =>
+      planRegistry(buildPublication(files, [release.artifact]), []),
+    );
     expect(JSON.stringify(plans[0])).toBe(JSON.stringify(plans[1]));
   });
 
@@ -34,7 +36,9 @@ describe('A publication', () => {
 
   test('names the artifact as the statements do, whatever the file is called here', () => {
     const { artifacts } = buildPublication(release.files, [{ ...release.artifact, path: '/tmp/renamed' }]);
-    expect(artifacts.map(({ fileName, manifestDigest }) => [fileName, manifestDigest])).toEqual([['falco.raw', release.manifest]]);
+    expect(artifacts.map(({ fileName, manifestDigest }) => [fileName, manifestDigest])).toEqual([
+      ['falco.raw', release.manifest],
+    ]);
   });
 
   test('refuses a directory without bundles', () => {
@@ -72,7 +76,9 @@ describe('A publication', () => {
 describe('The index of a directory store', () => {
   test('lists every bundle under every digest that it is about', () => {
     const indexes = buildSubjectIndexes(buildPublication(release.files, [release.artifact]));
-    const counts = Object.fromEntries(indexes.map(({ subject, bundles, files }) => [subject, [bundles.length, files.length]]));
+    const counts = Object.fromEntries(
+      indexes.map(({ subject, bundles, files }) => [subject, [bundles.length, files.length]]),
+    );
     expect(counts).toEqual({
       [Digest.format(release.file)]: [3, 2],
       [Digest.format(release.manifest)]: [1, 0],
@@ -116,7 +122,8 @@ describe('The plan for a registry', () => {
 
   test('lists bundles under the digests that are no manifests, identities under a tag of their own', () => {
     const { subjectTags, referrersTags } = planRegistry(buildPublication(release.files, [release.artifact]), []);
-    const counts = (tags: typeof subjectTags) => Object.fromEntries(tags.map(({ tag, entries }) => [tag, entries.length]));
+    const counts = (tags: typeof subjectTags) =>
+      Object.fromEntries(tags.map(({ tag, entries }) => [tag, entries.length]));
     expect(counts(subjectTags)).toEqual({ [`sha256-${release.file.hex}`]: 3, [`node-set-${release.identity.hex}`]: 1 });
     expect(counts(referrersTags)).toEqual({ [`sha256-${release.manifest.hex}`]: 4 });
   });

@@ -2,7 +2,12 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export type RegistryCall = { readonly method: string; readonly url: URL; readonly headers: IncomingMessage['headers']; readonly body: Buffer };
+export type RegistryCall = {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: Buffer;
+};
 export type RegistryAnswer = {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -77,7 +82,8 @@ function answer(registry: LoopbackRegistry, options: RegistryOptions, call: Regi
 }
 
 function answerBlob({ blobs }: LoopbackRegistry, { method, url, body }: RegistryCall, name: string): RegistryAnswer {
-  if (method === 'POST' && name === 'uploads/') return { status: 202, headers: { location: '/v2/nodes/blobs/uploads/1?state=a' } };
+  if (method === 'POST' && name === 'uploads/')
+    return { status: 202, headers: { location: '/v2/nodes/blobs/uploads/1?state=a' } };
   if (method === 'PUT' && name === 'uploads/1') {
     const digest = url.searchParams.get('digest') ?? '';
     if (sha256(body) !== digest || url.searchParams.get('state') !== 'a') return { status: 400 };
@@ -95,7 +101,10 @@ function answerManifest(registry: LoopbackRegistry, call: RegistryCall, name: st
     const tagged = tags.get(name);
     const condition = call.headers['if-match'];
     if (condition !== undefined && condition !== `"${tagged}"`) return { status: 412 };
-    const parsed = JSON.parse(call.body.toString()) as { layers?: { digest: string }[]; manifests?: { digest: string }[] };
+    const parsed = JSON.parse(call.body.toString()) as {
+      layers?: { digest: string }[];
+      manifests?: { digest: string }[];
+    };
     if (parsed.layers?.some((layer) => !blobs.has(layer.digest)) === true) return { status: 400 };
     if (parsed.manifests?.some((each) => !manifests.has(each.digest)) === true) return { status: 400 };
     manifests.set(digest, { bytes: call.body, type: call.headers['content-type'] ?? '' });
@@ -120,7 +129,11 @@ function answerReferrers(
     return [{ mediaType: type, digest, size: bytes.byteLength, artifactType: manifest.artifactType }];
   });
   const start = Number(url.searchParams.get('start') ?? 0);
-  const page = { schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: referrers.slice(start, start + pageSize) };
+  const page = {
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.index.v1+json',
+    manifests: referrers.slice(start, start + pageSize),
+  };
   const more = start + pageSize < referrers.length;
   return {
     status: 200,

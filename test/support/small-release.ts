@@ -35,18 +35,33 @@ export async function makeSmallRelease(content = 'not a real sysext'): Promise<S
     const bundle = await signer.signStatement(Buffer.from(JSON.stringify(statement)), inTotoPayloadType);
     return Buffer.concat([bundle, Buffer.from('\n')]);
   };
-  const subject = (name: string, role: string, { hex }: Digest) => ({ name, digest: { sha256: hex }, annotations: { role } });
+  const subject = (name: string, role: string, { hex }: Digest) => ({
+    name,
+    digest: { sha256: hex },
+    annotations: { role },
+  });
   const itself = subject('falco.raw', 'sysext', file);
   const files = new Map<string, Uint8Array>([
-    ['falco.raw.provenance.sigstore.json', await sign(provenanceType, [itself, subject('falco.raw as OCI artifact', 'oci-manifest', manifest)])],
+    [
+      'falco.raw.provenance.sigstore.json',
+      await sign(provenanceType, [itself, subject('falco.raw as OCI artifact', 'oci-manifest', manifest)]),
+    ],
     ['falco.raw.sbom.sigstore.json', await sign(sbomType, [itself])],
-    ['workers.node-set.sigstore.json', await sign(nodeSetPredicateType, [subject('identity', 'identity', identity), itself])],
+    [
+      'workers.node-set.sigstore.json',
+      await sign(nodeSetPredicateType, [subject('identity', 'identity', identity), itself]),
+    ],
     ['falco.raw.cdx.json', Buffer.from('{"bomFormat":"CycloneDX"}\n')],
     ['workers.trust-pack.json', encodePack(signer.by.publicKeyPem)],
   ]);
   const sums = [...files].map(([name, bytes]) => `${createHash('sha256').update(bytes).digest('hex')}  ${name}\n`);
   files.set('SHA256SUMS', Buffer.from(`${sums.join('')}${file.hex}  falco.raw\n`));
-  const artifact = { path: 'falco.raw', sizeBytes: artifactBytes.byteLength, digest: file, content: new Blob([artifactBytes]) };
+  const artifact = {
+    path: 'falco.raw',
+    sizeBytes: artifactBytes.byteLength,
+    digest: file,
+    content: new Blob([artifactBytes]),
+  };
   return { files, artifact, artifactBytes, publicKeyPem: signer.by.publicKeyPem, file, manifest, identity };
 }
 

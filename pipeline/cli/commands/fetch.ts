@@ -1,19 +1,19 @@
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Digest, type Exit, exit, exitOf, type Fault, type Json, limits } from '../../core/index.ts';
+import { Digest, type Exit, exit, exitOf, Fault, type Json, limits } from '../../core/index.ts';
 import { writeDirectoryAtomically } from '../../edge/files/index.ts';
 import { parseJsonBytes } from '../../formats/json/index.ts';
 import { printable } from '../../report/index.ts';
 import { type Fetched, fetchBundles, type FoundBundle } from '../../store/index.ts';
 import type { Run } from '../command.ts';
-import { renderJson } from '../inputs.ts';
+import { asConfiguration, renderJson } from '../inputs.ts';
 import { openProgress } from '../progress.ts';
 import { openStores } from '../stores.ts';
 import type { fetchCommand } from '../table.ts';
 import type { World } from '../world.ts';
 
 export const runFetch: Run<typeof fetchCommand> = async ({ operands, options, world }) => {
-  const digests = operands.map(Digest.parse);
+  const digests = operands.map(parseOperand);
   const stores = openStores(options.from, 'from', options, world);
   const results: Result[] = [];
   {
@@ -30,6 +30,13 @@ export const runFetch: Run<typeof fetchCommand> = async ({ operands, options, wo
   else tell(results, bundles, out, world);
   return worstOf(results);
 };
+
+/** Stores list subjects by SHA-256, as all statements of a release have it. */
+function parseOperand(operand: string): Digest {
+  const digest = asConfiguration('the command line', () => Digest.parse(operand));
+  if (digest.algorithm === 'sha256') return digest;
+  throw new Fault('usage.digest', `Cannot fetch ${Digest.format(digest)}: want sha256:<hex>`);
+}
 
 type Result = { readonly digest: string; readonly fetched: Fetched };
 

@@ -2,15 +2,22 @@ import { Digest, Fault, limits } from '../../../core/index.ts';
 import {
   type Descriptor,
   isBundleType,
+  manifestType,
   nodeSetTag,
   parseDescriptor,
   parseImageIndex,
+  parseLayers,
   referrersTag,
 } from '../../../store/index.ts';
 import type { RegistryClient } from './registry-client.ts';
 
 /** Entries that may lead to bundles, and what went wrong on the way to more of them. */
-export type Listing = { readonly descriptors: readonly Descriptor[]; readonly faults: readonly Fault[] };
+export type Listing = {
+  readonly descriptors: readonly Descriptor[];
+  /** The digest itself, and where it is a manifest's that of the file that the manifest carries. */
+  readonly digests: readonly Digest[];
+  readonly faults: readonly Fault[];
+};
 
 /**
  * Lists what a registry has about a digest: its referrers (distribution-spec v1.1, "Listing Referrers"), the index under its
@@ -18,6 +25,7 @@ export type Listing = { readonly descriptors: readonly Descriptor[]; readonly fa
  */
 export async function listReferrers(client: RegistryClient, digest: Digest): Promise<Listing> {
   const descriptors = new Map<string, Descriptor>();
+  const digests = [digest];
   const faults: Fault[] = [];
   const attempt = async (step: () => Promise<void>): Promise<void> => {
     try {
@@ -38,6 +46,7 @@ export async function listReferrers(client: RegistryClient, digest: Digest): Pro
       if (faults.length > limits.storeDescriptors) return;
     }
   };
+  await attempt(async () => void digests.push(...(await listContent(client, digest))));
   await attempt(() => readPages(client, digest, take));
   for (const tag of [referrersTag(digest), nodeSetTag(digest)]) {
     await attempt(async () => {
@@ -45,7 +54,16 @@ export async function listReferrers(client: RegistryClient, digest: Digest): Pro
       if (manifest !== null) await take(parseImageIndex(manifest.bytes).manifests);
     });
   }
-  return { descriptors: [...descriptors.values()], faults };
+  return { descriptors: [...descriptors.values()], digests, faults };
+}
+
+/** The file that a manifest carries is bound by the manifest's digest: what is said about it is said about the manifest. */
+async function listContent(client: RegistryClient, digest: Digest): Promise<readonly Digest[]> {
+  const manifest = await client.readManifest(digest);
+  if (manifest?.mediaType !== manifestType) return [];
+  const layers = parseLayers(manifest.bytes);
+  // More than one file: a bundle about one of them says nothing about the rest.
+  return layers.length === 1 ? layers.map((layer) => Digest.parse(layer.digest)) : [];
 }
 
 async function readPages(
@@ -62,7 +80,7 @@ async function readPages(
     const page = await client.readReferrers(url);
     if (page === null) return;
     await take(parseImageIndex(page.bytes).manifests);
-    url = page.next;
+    url = client.nextPage(page.link, url);
   }
 }
 

@@ -112,11 +112,22 @@ export class RegistryClient {
     return true;
   }
 
-  /** One page of the referrers API; null where the registry has no such API. */
-  async readReferrers(url: URL): Promise<{ readonly bytes: Uint8Array; readonly next: URL | null } | null> {
+  /** One page of the referrers API, and the link to the next; null where the registry has no such API. */
+  async readReferrers(url: URL): Promise<{ readonly bytes: Uint8Array; readonly link: string | null } | null> {
     const request = { method: 'GET', url, headers: { accept: indexType }, maxBytes: limits.storeIndexBytes } as const;
     const { status, bytes, headers } = await this.#exchange({ ...request, answers: [200, 404, 405] }, sendRequest);
-    return status === 200 ? { bytes, next: this.#nextPage(headers.get('link'), url) } : null;
+    return status === 200 ? { bytes, link: headers.get('link') } : null;
+  }
+
+  /** RFC 8288: the address in a link to the next page. Pages of another server are not of this registry. */
+  nextPage(link: string | null, url: URL): URL | null {
+    const [, target] = /<([^<>]{1,4096})>\s*;\s*rel="?next"?/.exec(link ?? '') ?? [];
+    if (target === undefined) return null;
+    const next = URL.parse(target, url.href);
+    if (next?.origin === this.reference.origin.origin) return next;
+    throw new Fault('store.pages', `Cannot read on at ${this.reference.name}: the next page is elsewhere`, {
+      where: placeOf(url),
+    });
   }
 
   async #has(path: string, headers: Readonly<Record<string, string>>): Promise<boolean> {
@@ -152,17 +163,6 @@ export class RegistryClient {
     const address = URL.parse(headers.get('location') ?? '', url.href);
     if (address?.origin === this.reference.origin.origin) return address;
     throw new Fault('store.redirect', `Cannot upload to ${this.reference.name}: it wants the content sent elsewhere`, {
-      where: placeOf(url),
-    });
-  }
-
-  /** RFC 8288. Pages of another server are not of this registry. */
-  #nextPage(link: string | null, url: URL): URL | null {
-    const [, target] = /<([^<>]{1,4096})>\s*;\s*rel="?next"?/.exec(link ?? '') ?? [];
-    if (target === undefined) return null;
-    const next = URL.parse(target, url.href);
-    if (next?.origin === this.reference.origin.origin) return next;
-    throw new Fault('store.pages', `Cannot read on at ${this.reference.name}: the next page is elsewhere`, {
       where: placeOf(url),
     });
   }

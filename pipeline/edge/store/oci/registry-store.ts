@@ -44,8 +44,8 @@ export function openRegistryStore(
 
 /** Lists, reads each manifest, then its bundle; the answer to a listing that failed is an answer only if others succeeded. */
 async function findReferrers(client: RegistryClient, digest: Digest): Promise<Found> {
-  const findings = new Findings([digest, ...(await listContent(client, digest))]);
-  const { descriptors, faults } = await listReferrers(client, digest);
+  const { descriptors, digests, faults } = await listReferrers(client, digest);
+  const findings = new Findings(digests);
   await runInLanes(descriptors, async (descriptor) => {
     const from = `${client.reference.name}@${descriptor.digest}`;
     await findings.attempt(from, () => readBundle(client, descriptor));
@@ -57,19 +57,12 @@ async function findReferrers(client: RegistryClient, digest: Digest): Promise<Fo
   return findings.found();
 }
 
-/** The file that a manifest carries is bound by the manifest's digest: what is said about it is said about the manifest. */
-async function listContent(client: RegistryClient, digest: Digest): Promise<readonly Digest[]> {
-  const manifest = await client.readManifest(digest);
-  if (manifest?.mediaType !== manifestType) return [];
-  const layers = parseLayers(manifest.bytes);
-  // More than one file: a bundle about one of them says nothing about the rest.
-  return layers.length === 1 ? layers.map((layer) => Digest.parse(layer.digest)) : [];
-}
-
-async function readBundle(client: RegistryClient, descriptor: Descriptor): Promise<Uint8Array> {
-  const manifest = await client.readManifest(Digest.parse(descriptor.digest));
+/** The one bundle that a manifest holds; null where only the manifest could tell that it holds none. */
+async function readBundle(client: RegistryClient, { digest, artifactType }: Descriptor): Promise<Uint8Array | null> {
+  const manifest = await client.readManifest(Digest.parse(digest));
   if (manifest === null) throw new Fault('store.missing', 'Cannot read bundle: it is listed, and it is not there');
   const [layer, ...others] = parseLayers(manifest.bytes).filter(({ mediaType }) => isBundleType(mediaType));
+  if (layer === undefined && !isBundleType(artifactType ?? '')) return null;
   if (layer === undefined || others.length > 0)
     throw new Fault('store.manifest', 'Cannot read bundle: the manifest has not exactly one layer that is a bundle');
   return await client.readBlob(Digest.parse(layer.digest), layer.size);
