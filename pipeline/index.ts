@@ -88,8 +88,6 @@ export { buildVerdictDocument, renderVerdict, type VerdictReport } from './repor
 
 export {
   attestRelease,
-  inspectFile,
-  type Inspection,
   parseSigningConfig,
   publicGoodServices,
   readImageArtifacts,
@@ -100,6 +98,7 @@ export {
   type Signer,
   type SigningServices,
 } from './attest/index.ts';
+export { inspectFile, type Inspection } from './inspection/index.ts';
 export { type BuildContext, githubBuildContext, localBuildContext, parseBuildContext } from './provenance/index.ts';
 export { renderSbom, type SbomArtifact, type SbomOptions } from './sbom/index.ts';
 

@@ -15,10 +15,10 @@ import {
   type Sysext,
   visitNestedSysexts,
 } from '../image/index.ts';
+import { type Hashing, readInventory, readSysextContent, withSha256 } from '../inspection/index.ts';
 import { buildKernel, type Inventory } from '../inventory/index.ts';
 import type { UsrVerity } from '../release/index.ts';
 import type { SbomArtifact } from '../sbom/index.ts';
-import { type Hashing, readInventory, readSysextContent, withSha256 } from './hashing.ts';
 
 /** A file of a node set, read: what the attestations about it are made of. */
 export type Artifact = {

@@ -131,11 +131,25 @@ function buildMemberProvenance(
   const provenance = buildProvenance({
     context: input.context,
     parameters: provenanceParameters(input),
-    dependencies,
+    dependencies: [...originOf(member, input.image), ...dependencies],
     byproducts: byproductsOf(member),
     nodeproofVersion: input.nodeproofVersion,
   });
   return buildProvenanceStatement(member, member.kind === 'node-image' ? input.shipped : null, provenance);
+}
+
+/** An extension that was not given on its own was taken out of the image. */
+function originOf(member: ImageArtifact | SysextArtifact, image: ImageArtifact): readonly ResourceDescriptor[] {
+  if (member.kind === 'node-image' || member.path === null) return [];
+  const [sha256] = image.digests;
+  return [
+    {
+      name: image.fileName,
+      uri: `file:${encodeURIComponent(image.fileName)}`,
+      digest: { sha256: sha256.hex },
+      annotations: { nodeproof_verified: true, path: member.path },
+    },
+  ];
 }
 
 /** What the one who ran attest chose: its options, lists in an order of their own. */
@@ -159,15 +173,28 @@ function byproductsOf(member: ImageArtifact | SysextArtifact): readonly Resource
   return [{ name: member.kind === 'node-image' ? 'usr hash' : 'root hash', digest: { dmVerityRootHash: rootHash } }];
 }
 
+/** Each signature waits for a log and a clock: several wait together. */
+const signaturesAtOnce = 4;
+
 async function signAll(
   statements: readonly UnsignedStatement[],
   signer: Signer,
   { trustedRoots, progress }: ReleaseInput,
 ): Promise<readonly SignedStatement[]> {
   const signed: SignedStatement[] = [];
-  for (const [at, statement] of statements.entries()) {
-    progress(`signing ${at + 1} of ${statements.length}`);
-    signed.push(await signVerified(statement, signer, trustedRoots));
+  const waiting = [...statements.entries()].reverse();
+  const signNext = async (): Promise<void> => {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const [at, statement] = next;
+      progress(`signing ${at + 1} of ${statements.length}`);
+      signed[at] = await signVerified(statement, signer, trustedRoots);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: signaturesAtOnce }, signNext));
+  } finally {
+    // After a failure nothing more is signed.
+    waiting.length = 0;
   }
   return signed;
 }

@@ -54,12 +54,13 @@ export function readMaterial(options: MaterialOptions, policy: Policy, world: Wo
     publicKeys: [...keys, ...packs.flatMap(({ pack }) => pack.publicKeys)],
   };
   const { anchors, missing } = openAnchors(policy.trust, candidates);
-  const [first] = packs;
+  // The given pack, or the newest of a directory: an old one there must be as fresh as one that was given.
+  const [fresh] = packPath === undefined ? packs.toSorted((a, b) => b.pack.version - a.pack.version) : packs;
   return {
     anchors,
     missingAnchors: missing,
     bundles: distinct([...bundles, ...packs.flatMap(packedBundles)]),
-    pack: packPath === undefined || first === undefined ? null : first.pack,
+    pack: fresh?.pack ?? null,
   };
 }
 

@@ -11,7 +11,6 @@ export {
   lowerGrade,
   meetsGrade,
   type Reason,
-  reasons,
   type Waiver,
 } from './finding.ts';
 export { limits } from './limits.ts';

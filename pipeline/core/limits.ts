@@ -64,6 +64,11 @@ export const limits = {
   squashfsFragmentCacheBytes: 16 * MiB,
   /** Depth of a JSON document. */
   jsonDepth: 64,
+  /** Values of a JSON document: so many, and one more for each ten characters. A CycloneDX document has one for each twenty. */
+  jsonValues: 100_000,
+  jsonCharactersPerValue: 10,
+  /** Members of one JSON object: specifications name dozens, maps by name hold thousands. */
+  jsonMembers: 16_384,
   /** Bytes of a signed statement: an SBOM of 16 MiB (GitHub's limit), twice. The envelope's base64 is a third larger. */
   statementBytes: 32 * MiB,
   bundleBytes: 48 * MiB,

@@ -29,23 +29,26 @@ const places: Readonly<
   confext: { hierarchy: '/etc', names: '/etc/.systemd-confext/confexts', device: '/etc/.systemd-confext/dev' },
 };
 
+/** Units that judge the node or join it, and drop-ins over them or over every service. */
+const guardedUnits = [
+  'nodeproof-guard.service',
+  'nodeproof-verify.service',
+  'nodeproof-guard.service.d',
+  'nodeproof-verify.service.d',
+  'kubeadm.service.d',
+  'service.d',
+] as const;
+
 /** Paths that no extension of a node may ship: they would replace who the node is, or who judges it. */
 const forbidden: Readonly<Record<ExtensionClass, readonly string[]>> = {
   sysext: [
     '/usr/lib/os-release',
-    '/usr/lib/systemd/system/nodeproof-guard.service',
-    '/usr/lib/systemd/system/nodeproof-verify.service',
-    '/usr/lib/systemd/system/nodeproof-guard.service.d',
-    '/usr/lib/systemd/system/nodeproof-verify.service.d',
-    '/usr/lib/systemd/system/kubeadm.service.d',
     '/opt/bin',
+    ...['/usr/lib', '/usr/local/lib'].flatMap((directory) =>
+      guardedUnits.map((unit) => `${directory}/systemd/system/${unit}`),
+    ),
   ],
-  confext: [
-    '/etc/os-release',
-    '/etc/systemd/system/nodeproof-guard.service.d',
-    '/etc/systemd/system/nodeproof-verify.service.d',
-    '/etc/systemd/system/kubeadm.service.d',
-  ],
+  confext: ['/etc/os-release', ...guardedUnits.map((unit) => `/etc/systemd/system/${unit}`)],
 };
 
 const recordBytes = 1024 * 1024;

@@ -12,8 +12,10 @@ export type Mappings = ReadonlyMap<string, MappedDevice>;
  */
 export function collectMappings(world: NodeWorld): Mappings {
   const blocks = (world.listNames('/sys/block') ?? []).filter((name) => name.startsWith('dm-'));
+  // Without a mapped device there is nothing to ask, and on some kernels nobody to ask.
+  if (blocks.length === 0) return new Map();
   const tableText = world.ask('dmsetup-table');
-  if (tableText === undefined && blocks.length > 0)
+  if (tableText === undefined)
     throw new Fault(
       'file.command',
       `Cannot tell the tables of ${blocks.length} mapped devices: dmsetup is not installed`,
@@ -22,7 +24,7 @@ export function collectMappings(world: NodeWorld): Mappings {
         next: 'Install dmsetup',
       },
     );
-  const tables = parseDeviceMapper(tableText ?? '');
+  const tables = parseDeviceMapper(tableText);
   const statusText = world.ask('dmsetup-status');
   const statuses = statusText === undefined ? undefined : parseDeviceMapper(statusText);
   const mappings = new Map<string, MappedDevice>();

@@ -20,11 +20,7 @@ const texts = 16 * 1024 * 1024;
  */
 export async function collectEvidence(world: NodeWorld): Promise<Evidence> {
   const notes = new Notes();
-  const mounts = notes.attempt(
-    '/proc/self/mountinfo',
-    () => parseMountinfo(world.readText('/proc/self/mountinfo', texts) ?? missing('/proc/self/mountinfo')),
-    [],
-  );
+  const mounts = notes.attempt('/proc/self/mountinfo', () => readMounts(world), []);
   const loopLines = notes.attempt('losetup', () => parseLosetup(world.ask('losetup') ?? ''), []);
   const mappings = notes.attempt('dmsetup', () => collectMappings(world), new Map());
   const usrMount = lowestUsr(mounts);
@@ -35,6 +31,8 @@ export async function collectEvidence(world: NodeWorld): Promise<Evidence> {
   const sysexts = await collectExtensions('sysext', world, mounts, notes);
   const confexts = await collectExtensions('confext', world, mounts, notes);
   const loops = await collectLoops(loopLines, [...sysexts.found, ...confexts.found], world, notes);
+  if (mounts.length > 0)
+    notes.attempt('/proc/self/mountinfo', () => refuseRemounts(mounts, readMounts(world)), undefined);
   const evidence: Evidence = {
     type: evidenceType,
     collectedAt: world.now.toISOString(),
@@ -70,6 +68,21 @@ export async function collectEvidence(world: NodeWorld): Promise<Evidence> {
   };
   // A root that is stranger than the document can tell is refused here, not by whoever reads the document.
   return parseWith(evidenceSchema, evidence, 'evidence.field', 'what this node shows');
+}
+
+function readMounts(world: NodeWorld): readonly MountLine[] {
+  const path = '/proc/self/mountinfo';
+  return parseMountinfo(world.readText(path, texts) ?? missing(path));
+}
+
+/** What was read before and after a merge belongs to no state that the node was ever in. */
+function refuseRemounts(before: readonly MountLine[], after: readonly MountLine[]): void {
+  const watched = (mounts: readonly MountLine[]) =>
+    JSON.stringify(mounts.filter((mount) => isWatched(mount.mountPoint)));
+  if (watched(before) !== watched(after))
+    throw new Fault('file.changed', 'Cannot tell what is mounted: it changed while it was looked at', {
+      next: 'Try again when nothing is merged or mounted',
+    });
 }
 
 function missing(path: string): never {

@@ -1,8 +1,6 @@
 export { collectEvidence, refuseSimulated } from './collect.ts';
 export {
   type Evidence,
-  evidenceSchema,
-  evidenceType,
   type Extension,
   type ExtensionState,
   type LoopDevice,

@@ -46,7 +46,8 @@ export function judgeCommandLine(
     };
   }
   const grammar = requirements.commandLine === 'node-set' && reference !== null ? reference.commandLine : undefined;
-  const findings = [...judgeUsrHash(args, evidence), ...judgeArguments(args, grammar)];
+  const words = splitNaively(value);
+  const findings = [...judgeUsrHash(words, evidence), ...judgeArguments(args, grammar), ...judgeHidden(words, args)];
   return {
     findings,
     checked:
@@ -54,6 +55,29 @@ export function judgeCommandLine(
         ? []
         : [{ fact: 'kernel.commandLine', value: `${args.length} arguments, none denied`, grade, source }],
   };
+}
+
+/**
+ * As the initrd's shell scripts see the line: every word, quotes or not. To the kernel `console="tty0 rd.break"` is one
+ * argument, to a script it is two.
+ */
+function splitNaively(text: string): readonly KernelArgument[] {
+  const words = text.split(/\s+/).map((word) => word.replaceAll('"', ''));
+  return words
+    .filter((word) => word !== '')
+    .map((word) => {
+      const equals = word.indexOf('=');
+      return equals < 0 ? { name: word, value: null } : { name: word.slice(0, equals), value: word.slice(equals + 1) };
+    });
+}
+
+/** What a script would take for an argument and the kernel does not: denied all the same. */
+function judgeHidden(words: readonly KernelArgument[], args: readonly KernelArgument[]): readonly Finding[] {
+  const known = new Set(args.map((argument) => argument.name));
+  return judgeArguments(
+    words.filter((word) => !known.has(word.name)),
+    undefined,
+  );
 }
 
 /** The kernel's readers take the last of several; an honest boot loader writes one. All sources of the usr hash must agree. */

@@ -5,7 +5,7 @@ import { extensionMapping, findBacking, verityOf } from './extension-backing.ts'
 import { buildFinding } from './finding.ts';
 import { visibleExtensions } from './identity.ts';
 import type { EvidenceJudgement } from './judge.ts';
-import { judgeEnforcement, judgeTable } from './judge-usr.ts';
+import { judgeMapping } from './judge-mapping.ts';
 
 type Kind = 'sysexts' | 'confexts';
 
@@ -153,10 +153,17 @@ function judgeRunning(
         ]
       : []),
     ...(mapping !== undefined && verity !== null
-      ? [
-          ...judgeTable('extension', extension.name, mapping, verity),
-          ...judgeEnforcement('extension', extension.name, mapping, verity),
-        ]
+      ? judgeMapping(
+          {
+            what: `extension ${extension.name}`,
+            field,
+            table: 'extension.table',
+            option: 'extension.verity-option',
+            status: 'extension.verity-option',
+          },
+          mapping,
+          verity,
+        )
       : []),
     ...(requireVerity && mapping === undefined
       ? [

@@ -1,10 +1,11 @@
 import type { Checked, Finding } from '../core/index.ts';
 import type { VerityTarget } from '../formats/device-mapper/index.ts';
 import type { NodeSet } from '../release/index.ts';
-import type { Evidence, MappedDevice, Mount } from './evidence.ts';
+import type { Evidence, Mount } from './evidence.ts';
 import { buildFinding } from './finding.ts';
 import { usrVerityOf } from './identity.ts';
 import type { EvidenceJudgement, EvidenceRequirements } from './judge.ts';
+import { judgeMapping, type MappedPlace } from './judge-mapping.ts';
 import { isMerge, stackMounts } from './mount-stack.ts';
 
 const reinstall = 'Boot this node from the release image again';
@@ -19,8 +20,7 @@ export function judgeUsr(
   const verity = usrVerityOf(evidence);
   const findings = [
     ...judgePresence(evidence, verity, requirements),
-    ...(mapping === null ? [] : judgeTable('usr', 'usr', mapping, verity)),
-    ...(mapping === null || verity === null ? [] : judgeEnforcement('usr', 'usr', mapping, verity)),
+    ...(mapping === null || verity === null ? [] : judgeMapping(usrPlace, mapping, verity)),
     ...(verity === null ? [] : judgeParameters(verity, reference)),
     ...judgeMounts(evidence),
   ];
@@ -60,111 +60,13 @@ function judgePresence(
   ];
 }
 
-/** One verity target over the whole length of the device: blocks that no target of verity covers are not checked. */
-export function judgeTable(
-  area: 'usr' | 'extension',
-  name: string,
-  mapping: MappedDevice,
-  verity: VerityTarget | null,
-): readonly Finding[] {
-  const [target, ...others] = mapping.targets;
-  const bytes = verity === null ? null : verity.dataBlocks * verity.dataBlockSizeBytes;
-  const isWhole =
-    target !== undefined &&
-    others.length === 0 &&
-    target.startSector === 0 &&
-    verity !== null &&
-    target.sectors * 512 === bytes &&
-    (mapping.sectors === null || mapping.sectors === target.sectors);
-  if (isWhole) return [];
-  const actual = mapping.targets
-    .map((one) => `${one.startSector} ${one.sectors} ${one.type}`)
-    .join('; ')
-    .slice(0, 500);
-  return [
-    buildFinding(
-      area === 'usr' ? 'usr.table' : 'extension.table',
-      'untrusted',
-      `The mapping under ${area === 'usr' ? '/usr' : `extension ${name}`} (${mapping.name}, ${mapping.device}) is ${actual === '' ? 'without a table' : actual}`,
-      {
-        field: area === 'usr' ? 'usr.mapping' : `sysexts.${name}`,
-        actual,
-        expected: 'one verity target over the whole device',
-        grade: 'kernel',
-        next: reinstall,
-      },
-    ),
-  ];
-}
-
-/** Options that make the kernel stricter or quicker and let no wrong block through (dm verity.rst). */
-const harmless = new Set([
-  'panic_on_corruption',
-  'restart_on_corruption',
-  'panic_on_error',
-  'restart_on_error',
-  'ignore_zero_blocks',
-  'try_verify_in_tasklet',
-]);
-/** Options that take a value; error correction gives the right block or none. */
-const withValue = new Set(['use_fec_from_device', 'fec_blocks', 'fec_start', 'fec_roots', 'root_hash_sig_key_desc']);
-
-/** Whether a verity mapping lets only right blocks through: no option that forgives, and valid so far. */
-export function judgeEnforcement(
-  area: 'usr' | 'extension',
-  name: string,
-  mapping: MappedDevice,
-  verity: VerityTarget,
-): readonly Finding[] {
-  const loose = looseOptions(verity.options);
-  const [state] = mapping.status?.[0] ?? [];
-  const where = area === 'usr' ? '/usr' : `extension ${name}`;
-  return [
-    ...loose.map((option) =>
-      buildFinding(
-        area === 'usr' ? 'usr.verity-option' : 'extension.verity-option',
-        'untrusted',
-        `The verity mapping of ${where} has the option ${option}, with which wrong blocks can pass`,
-        {
-          field: area === 'usr' ? 'usr.mapping' : `sysexts.${name}`,
-          actual: option,
-          expected: 'only options that enforce',
-          grade: 'kernel',
-          next: reinstall,
-        },
-      ),
-    ),
-    ...(state === 'V'
-      ? []
-      : [
-          buildFinding(
-            area === 'usr' ? 'usr.verity-status' : 'extension.verity-option',
-            state === undefined ? 'unavailable' : 'untrusted',
-            `The verity mapping of ${where} has status ${state ?? 'unknown'}, want V`,
-            {
-              field: area === 'usr' ? 'usr.mapping.status' : `sysexts.${name}`,
-              actual: state ?? null,
-              expected: 'V',
-              grade: 'kernel',
-              next:
-                state === undefined
-                  ? 'Install dmsetup, or run as root'
-                  : 'The data is corrupted: replace this disk and reinstall',
-            },
-          ),
-        ]),
-  ];
-}
-
-function looseOptions(options: readonly string[]): readonly string[] {
-  const loose: string[] = [];
-  for (let at = 0; at < options.length; at++) {
-    const option = options[at] ?? '';
-    if (withValue.has(option)) at++;
-    else if (!harmless.has(option)) loose.push(option);
-  }
-  return loose;
-}
+const usrPlace: MappedPlace = {
+  what: '/usr',
+  field: 'usr.mapping',
+  table: 'usr.table',
+  option: 'usr.verity-option',
+  status: 'usr.verity-status',
+};
 
 function judgeParameters(verity: VerityTarget, reference: NodeSet['reference'] | null): readonly Finding[] {
   const signed = reference?.usrVerity;

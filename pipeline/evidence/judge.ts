@@ -38,6 +38,12 @@ export function judgeEvidence(
   };
 }
 
+const remedies: Readonly<Record<string, string>> = {
+  'file.permission': 'Run as root',
+  'file.command': 'Run as root, with dmsetup and losetup installed',
+  'file.changed': 'Try again when nothing is merged or mounted',
+};
+
 /** What could not be looked at could hide anything. */
 function judgeUnread({ unread }: Evidence): EvidenceJudgement {
   return {
@@ -51,7 +57,7 @@ function judgeUnread({ unread }: Evidence): EvidenceJudgement {
           field: path,
           actual: code,
           expected: 'readable',
-          next: code === 'file.permission' ? 'Run as root' : 'See what is wrong with it',
+          next: remedies[code] ?? 'See what is wrong with it',
         },
       ),
     ),

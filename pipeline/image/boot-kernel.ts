@@ -12,7 +12,11 @@ export type BootKernel = {
   readonly header: LinuxKernel;
 };
 
-/** GRUB takes vmlinuz-a for this USR partition and vmlinuz-b for any other (Flatcar, build_library/grub.cfg). */
+/** Where GRUB looks: vmlinuz-a for this USR partition and vmlinuz-b for any other (Flatcar, build_library/grub.cfg). */
+export function kernelPath(usr: Partition): string {
+  return `/flatcar/${usr.guid === usrAGuid ? 'vmlinuz-a' : 'vmlinuz-b'}`;
+}
+
 const usrAGuid = '7130c94a-213a-4e5a-8e26-6cce9662f132';
 
 /** Reads the kernel; null where the disk has no EFI system partition or no kernel in it. Faults: fat.*, linux-kernel.*, limit.kernel. */
@@ -20,10 +24,9 @@ export function readBootKernel(gpt: Gpt, disk: Source, usr: Partition): BootKern
   const partition = gpt.partitions.find((candidate) => candidate.typeGuid === partitionType.efiSystem);
   if (partition === undefined) return null;
   const tree = openFat(openPartition(disk, partition));
-  const path = ['flatcar', usr.guid === usrAGuid ? 'vmlinuz-a' : 'vmlinuz-b'];
-  const file = findIgnoringCase(tree, path);
+  const place = kernelPath(usr);
+  const file = findIgnoringCase(tree, place.split('/').slice(1));
   if (file === undefined) return null;
-  const place = `/${path.join('/')}`;
   const bytes = readFile(tree, file, limits.kernelBytes, place);
   return within(place, () => ({
     path: place,

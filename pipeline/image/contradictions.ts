@@ -59,11 +59,27 @@ export function judgeNodeImage(image: NodeImage): readonly Contradiction[] {
 }
 
 /** Judges whether an extension agrees with itself: data, stored hash tree and the root hash that was signed. */
-export function judgeSysext({ verity, signature, tree }: Sysext): readonly Contradiction[] {
+export function judgeSysext({
+  verity,
+  signature,
+  tree,
+  release,
+  partitionArchitecture,
+}: Sysext): readonly Contradiction[] {
   const next = 'Take the extension from where it was built';
   const rootHash = verity?.report.rootHash ?? null;
+  const declared = release.release.architecture ?? '_any';
   return [
     ...judgeVerity('the data', verity, tree.facts.sizeBytes, next),
+    ...(partitionArchitecture === null || declared === '_any' || declared === partitionArchitecture
+      ? []
+      : [
+          {
+            code: 'image.architecture' as const,
+            message: `The extension-release is for ${JSON.stringify(declared.slice(0, 40))}, the partition is of the type for ${partitionArchitecture}`,
+            next,
+          },
+        ]),
     ...(signature === null || signature.rootHash === rootHash
       ? []
       : [

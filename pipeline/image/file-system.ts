@@ -35,10 +35,26 @@ export function openFileTree(source: Source): FileTree {
     throw new Fault(
       'image.file-system',
       `Cannot read ${source.name}: no squashfs, erofs, btrfs, ext4 or FAT file system there`,
-      { where: source.name },
+      { where: source.name, next: nextStep(source) },
     );
   }
   return located(row.open(source), source);
+}
+
+/** How images are packed for shipping, by their first bytes. */
+const packings: readonly (readonly [name: string, magic: readonly number[], command: string])[] = [
+  ['bzip2', [0x42, 0x5a, 0x68], 'bunzip2 --keep'],
+  ['gzip', [0x1f, 0x8b], 'gunzip --keep'],
+  ['zstd', [0x28, 0xb5, 0x2f, 0xfd], 'unzstd'],
+  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], 'unxz --keep'],
+];
+
+function nextStep(source: Source): string {
+  const head = source.read(0, Math.min(8, source.sizeBytes));
+  const packing = packings.find(([, magic]) => magic.every((byte, at) => head[at] === byte));
+  return packing === undefined
+    ? 'Give a raw disk image, the content of a USR partition, or a sysext'
+    : `It is compressed with ${packing[0]}: unpack it first, ${packing[2]} FILE`;
 }
 
 function rowOf(source: Source): Row | undefined {

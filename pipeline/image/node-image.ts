@@ -4,7 +4,7 @@ import { type Gpt, isGpt, openPartition, type Partition, partitionType, readGpt 
 import type { OsRelease } from '../formats/os-release/index.ts';
 import type { LeafHasher } from '../formats/verity/index.ts';
 import { openFileTree, sniffFileSystem } from './file-system.ts';
-import { type BootKernel, readBootKernel } from './boot-kernel.ts';
+import { type BootKernel, kernelPath, readBootKernel } from './boot-kernel.ts';
 import { readArchitecture, readOsRelease } from './operating-system.ts';
 import { placeTree } from './placed-tree.ts';
 import { readTrailingVerity, type VerityFacts } from './verity.ts';
@@ -74,11 +74,12 @@ export function openNodeImage(source: Source): OpenedNodeImage {
   const gpt = readGpt(source);
   const { partition, others } = chooseUsr(gpt, source);
   const [oem, root] = [openLabelled(gpt, source, 'OEM'), openLabelled(gpt, source, 'ROOT')];
+  const kernel = readBootKernel(gpt, source, partition);
   return {
     layout: 'disk',
     gpt,
     usr: openUsr(openPartition(source, partition), partition),
-    kernel: readBootKernel(gpt, source, partition),
+    kernel,
     oem: oem.tree,
     root: root.tree,
     problems: [
@@ -87,6 +88,9 @@ export function openNodeImage(source: Source): OpenedNodeImage {
         ({ number, label }) =>
           `Partition ${number} (${label}) holds another /usr: a node boots partition ${partition.number} first, which is the one described here`,
       ),
+      ...(kernel === null
+        ? [`The disk has no kernel for this /usr: no ${kernelPath(partition)} in an EFI partition`]
+        : []),
       ...oem.problems,
       ...root.problems,
     ],

@@ -31,6 +31,8 @@ export type Sysext = {
   readonly extensionClass: ExtensionClass;
   readonly release: ExtensionReleaseFile;
   readonly verity: VerityFacts | null;
+  /** The machine that the type of a DDI's partition is for: systemd mounts it on no other. Null for a plain image. */
+  readonly partitionArchitecture: 'x86-64' | 'arm64' | null;
   /** What the signature partition holds. Whose it is has not been checked. */
   readonly signature: VeritySignature | null;
   /** What is odd about the image and does not keep it from being read. */
@@ -49,7 +51,7 @@ const signaturePartitionBytes = 1024 * 1024;
 export async function readSysext(source: Source, hashLeaves: LeafHasher, imageName?: string): Promise<Sysext> {
   if (!isGpt(source)) {
     const tree = openFileTree(source);
-    return { layout: 'plain', gpt: null, verity: null, signature: null, problems: [], ...describe(tree, imageName) };
+    return { ...plainLayout, ...describe(tree, imageName) };
   }
   const gpt = readGpt(source);
   const parts = findParts(gpt, source);
@@ -64,11 +66,22 @@ export async function readSysext(source: Source, hashLeaves: LeafHasher, imageNa
       ? []
       : describePartitionGuids(verity.report.rootHash, parts.data, parts.verity)),
   ];
-  return { layout: 'ddi', gpt, verity, signature, problems, ...describe(tree, imageName) };
+  const partitionArchitecture = parts.architecture;
+  return { layout: 'ddi', gpt, verity, partitionArchitecture, signature, problems, ...describe(tree, imageName) };
 }
+
+const plainLayout = {
+  layout: 'plain',
+  gpt: null,
+  verity: null,
+  partitionArchitecture: null,
+  signature: null,
+  problems: [],
+} as const;
 
 type Parts = {
   readonly tree: 'root' | 'usr';
+  readonly architecture: 'x86-64' | 'arm64';
   readonly data: Partition;
   readonly verity: Partition | undefined;
   readonly signature: Partition | undefined;
@@ -105,6 +118,7 @@ function findParts(gpt: Gpt, source: Source): Parts {
   };
   return {
     tree: data.type.tree,
+    architecture: data.type.architecture,
     data: data.partition,
     verity: sibling('verity'),
     signature: sibling('verity-signature'),

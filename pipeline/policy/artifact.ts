@@ -43,7 +43,7 @@ export function judgeArtifact(digest: Digest, situation: Situation): PolicyJudge
     checked: good.map(checkedAttestation),
     findings: [
       ...judgePolicyFreshness(policy, state, now),
-      ...(material.pack === null ? [] : judgePackFreshness(material.pack, policy, state, now)),
+      ...judgePackFreshness(material.pack, policy, state, now),
       ...judgeRevokedFile(digest, context.revocations),
       ...(proves
         ? [...judgeRevokedSets(outcomes), ...judgeRequired(digest, outcomes, policy)]
@@ -59,7 +59,8 @@ type Outcome = { readonly attestation: Attestation; readonly findings: readonly 
 /** What an attestation that counts says must be in order too: a revoked or expired node set vouches for nothing. */
 function judgeContent(attestation: Attestation, digest: Digest, shelf: Shelf): readonly Finding[] {
   const { policy, now, revocations } = shelf.context;
-  if (attestation.provenance !== null) return judgeProvenance(attestation.provenance, policy);
+  const { provenance, signer } = attestation;
+  if (provenance !== null) return judgeProvenance(provenance, signer, policy);
   if (!isNodeSet(attestation)) return [];
   const { nodeSet, identityDigest } = attestation;
   const isItself = Digest.equals(identityDigest, digest);

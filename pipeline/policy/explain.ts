@@ -34,6 +34,7 @@ export function explainPolicy(policy: Policy): readonly Section[] {
 
 function explainFreshness({ trustPack, maximumSignatureAgeDays }: Policy): readonly string[] {
   return [
+    ...(trustPack === undefined ? [] : ['There must be a trust pack: bundles alone say nothing of their freshness.']),
     ...(trustPack?.minimumVersion === undefined
       ? []
       : [`A trust pack must have version ${trustPack.minimumVersion} or a later one.`]),
@@ -50,7 +51,7 @@ function explainAnchors({ trust }: Policy): readonly string[] {
   return [
     ...trust.roots.map(
       ({ name, sha256, builtin, issuers, thresholds }) =>
-        `Root ${name} (${sha256 === undefined ? `built in: ${builtin ?? ''}` : `sha256 ${sha256}`}) may vouch for ${issuers.join(' and ')}, and wants ${thresholds.tlog} transparency log entries, ${thresholds.sct} certificate timestamps and ${thresholds.timestamps} authenticated times.`,
+        `Root ${name} (${sha256 === undefined ? `built in: ${builtin ?? ''}` : `sha256 ${sha256}`}) may vouch for ${issuers.join(' and ')}, and wants at least: transparency log entries ${thresholds.tlog}, certificate timestamps ${thresholds.sct}, authenticated times ${thresholds.timestamps}.`,
     ),
     ...trust.keys.map(
       ({ name, spkiSha256, validFrom, validUntil }) =>
@@ -87,7 +88,12 @@ function explainAllow({ allow, require, slsa }: Policy): readonly string[] {
     ...(slsa === undefined
       ? []
       : [
-          `SLSA build level ${slsa.minimumLevel} is wanted; trusted builders: ${slsa.builders.map(({ id, level }) => `${id} (level ${level})`).join(', ') || 'none'}.`,
+          `SLSA build level ${slsa.minimumLevel} is wanted; trusted builders: ${slsa.builders.map(({ id, level, signers }) => `${id} (level ${level}, where ${signers.join(' or ')} signed)`).join(', ') || 'none'}.`,
+          ...(slsa.buildTypes.length === 0
+            ? []
+            : [
+                `Build types are nodeproof's own, or ${slsa.buildTypes.join(' or ')}, whose parameters are NOT CHECKED.`,
+              ]),
         ]),
   ];
 }

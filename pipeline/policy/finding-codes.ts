@@ -4,6 +4,7 @@ export const findingCodes = {
   'policy.not-yet-valid': 'the policy was issued in the future of this clock',
   'policy.rolled-back': 'a newer version of this policy was accepted here before',
   'clock.set-back': 'the clock is behind a time that was authenticated here before',
+  'trust-pack.missing': 'the policy wants a fresh trust pack and none was given',
   'trust-pack.expired': 'the trust pack is past its end',
   'trust-pack.rolled-back': 'a newer version of this trust pack was accepted here before',
   'trust-pack.below-minimum': 'the trust pack is older than the policy wants',
@@ -42,8 +43,9 @@ export const findingCodes = {
   'revoked.version': 'this VERSION_ID was revoked',
   'revoked.signer': 'the signer was revoked before this signature was made, or its time cannot be told',
   'revoked.member': 'a file of this node set was revoked',
-  'slsa.builder': 'the provenance names a builder that the policy does not trust',
+  'slsa.builder': 'the provenance names a builder that the policy does not trust, or not by this signer',
   'slsa.level': 'the build level is below what the policy wants',
+  'slsa.build-type': 'the provenance is of a build type that the policy does not list',
   'slsa.parameters': 'the provenance has external parameters that are not known',
 } as const satisfies Record<`${string}.${string}`, string>;
 

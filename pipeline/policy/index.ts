@@ -1,5 +1,5 @@
 export { judgeArtifact } from './artifact.ts';
-export { type Attestation, type BundleFile, sbomPredicateType } from './attestation.ts';
+export { type Attestation, type BundleFile } from './attestation.ts';
 export { explainPolicy, type Section } from './explain.ts';
 export { findingCodes as policyFindingCodes } from './finding-codes.ts';
 export { policyJsonSchema } from './json-schema.ts';
@@ -7,6 +7,6 @@ export { type Lint, lintPolicy } from './lint.ts';
 export { judgeNode } from './node.ts';
 export { type LoadedPolicy, parsePolicy } from './policy.ts';
 export { revocationPredicateType } from './rules/revocation.ts';
-export { type Policy, policySchema } from './schema.ts';
+export { type Policy } from './schema.ts';
 export { type Material, type PolicyJudgement, type Situation } from './situation.ts';
 export { advanceState, emptyState, parseState, type State } from './state.ts';

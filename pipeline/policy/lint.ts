@@ -1,3 +1,4 @@
+import { isNameOnly } from '../trust/index.ts';
 import type { Policy } from './schema.ts';
 
 /** Something in a usable policy that its writer should know. */
@@ -41,19 +42,20 @@ function lintTimes(policy: Policy, now: Date): readonly Lint[] {
 
 function lintSigners(policy: Policy): readonly Lint[] {
   return policy.signers.flatMap((signer) => {
-    if (signer.kind !== 'github') return [];
-    const place = `signers.${signer.name}.github`;
+    const place = `signers.${signer.name}.${signer.kind}`;
+    const nameOnly = isNameOnly(signer)
+      ? [
+          lint(
+            'name-only',
+            place,
+            'Repository and owner are compared by name only: whoever takes the name over passes',
+            'Give repository.id and owner.id in a github rule',
+          ),
+        ]
+      : [];
+    if (signer.kind !== 'github') return nameOnly;
     return [
-      ...(signer.github.nameOnlyUnsafe === true
-        ? [
-            lint(
-              'name-only',
-              place,
-              'Repository and owner are compared by name only: whoever takes the name over passes',
-              'Give repository.id and owner.id',
-            ),
-          ]
-        : []),
+      ...nameOnly,
       ...(signer.github.triggers.includes('pull_request_target') || signer.github.triggers.includes('workflow_run')
         ? [
             lint(

@@ -65,17 +65,17 @@ function judgeMember(member: ExtensionMember, shelf: Shelf): MemberOutcome {
   );
   const { counted, problems } = assessAll(candidates, 'member', allowed, shelf.context);
   const best = counted.find(
-    (attestation) => attestation.provenance !== null && judgeProvenance(attestation.provenance, policy).length === 0,
+    ({ provenance, signer }) => provenance !== null && judgeProvenance(provenance, signer, policy).length === 0,
   );
   if (best !== undefined) return { counted: [best], findings: [] };
-  const provenance = counted.flatMap((attestation) =>
-    attestation.provenance === null ? [] : judgeProvenance(attestation.provenance, policy),
+  const builds = counted.flatMap(({ provenance, signer }) =>
+    provenance === null ? [] : judgeProvenance(provenance, signer, policy),
   );
   return {
     counted: [],
     findings: [
       ...problems,
-      ...provenance,
+      ...builds,
       buildFinding(
         'sysext.unattested',
         'denied',

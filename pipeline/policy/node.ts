@@ -27,7 +27,7 @@ export function judgeNode(evidence: Evidence, situation: Situation): PolicyJudge
   const { policy, material, state, now } = situation;
   const freshness = [
     ...judgePolicyFreshness(policy, state, now),
-    ...(material.pack === null ? [] : judgePackFreshness(material.pack, policy, state, now)),
+    ...judgePackFreshness(material.pack, policy, state, now),
   ];
   const own = buildEvidenceIdentity(evidence);
   const shelf = openShelf(situation);

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
-import { LineCounter, parseDocument } from 'yaml';
+import { isScalar, LineCounter, parseDocument, visit, type YAMLMap } from 'yaml';
 import { decodeUtf8, Digest, Fault, limits } from '../core/index.ts';
+import { quoteText } from '../formats/json/index.ts';
 import { parseWith } from '../formats/schema/index.ts';
 import { checkSignerReferences } from '../trust/index.ts';
 import { attestationKinds, type Policy, policySchema } from './schema.ts';
@@ -46,7 +47,7 @@ function parseYaml(text: string): unknown {
       version: '1.2',
       schema: 'core',
       merge: false,
-      uniqueKeys: true,
+      uniqueKeys: false, // the library compares each with each: checkKeys below does not
       strict: true,
       lineCounter,
       prettyErrors: false,
@@ -58,11 +59,27 @@ function parseYaml(text: string): unknown {
         where: `line ${line}, column ${col}`,
       });
     }
+    visit(document, { Map: (_, map) => checkKeys(map, lineCounter) });
     return document.toJS({ maxAliasCount: 0 }) as unknown;
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
     const problem = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
     throw new Fault('policy.yaml', `Cannot read the policy: ${problem}`, { cause });
+  }
+}
+
+/** Keys are texts, and none stands twice: also not as `1` and `"1"`, which name one member. */
+function checkKeys(map: YAMLMap, lineCounter: LineCounter): void {
+  const seen = new Set<string>();
+  for (const { key } of map.items) {
+    const text = isScalar(key) ? String(key.value) : undefined;
+    if (text !== undefined && !seen.has(text)) {
+      seen.add(text);
+      continue;
+    }
+    const { line, col } = lineCounter.linePos(isScalar(key) ? (key.range?.[0] ?? 0) : 0);
+    const problem = text === undefined ? 'a key is no text' : `the key ${quoteText(text)} stands twice in one map`;
+    throw new Fault('policy.yaml', `Cannot read the policy: ${problem}`, { where: `line ${line}, column ${col}` });
   }
 }
 
@@ -89,6 +106,8 @@ function checkAllowReferences(policy: Policy): void {
     if (isNameList(allowed)) check(`allow.${kind}`, allowed);
     else for (const [member, names] of Object.entries(allowed)) check(`allow.member.${member}`, names);
   }
+  for (const [at, builder] of (policy.slsa?.builders ?? []).entries())
+    check(`slsa.builders[${at}].signers`, builder.signers);
   check(
     'revocations',
     policy.revocations.flatMap((revocation) => (revocation.signer === undefined ? [] : [revocation.signer])),

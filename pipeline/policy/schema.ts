@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { grades } from '../core/index.ts';
 import { plainName, sha256Hex, utcTime } from '../formats/schema/index.ts';
-import { signerRuleSchema, trustSchema } from '../trust/index.ts';
+import { isGlob, signerRuleSchema, trustSchema } from '../trust/index.ts';
 
 export const policyApiVersion = 'nodeproof.dev/policy/v1';
 
@@ -32,16 +32,19 @@ const nodeSchema = z.strictObject({
   }),
   /** The role that the node set must have been signed for: a worker's set does not make a control plane. */
   role: z.optional(plainName),
-  sysexts: z.strictObject({
-    /** Must be merged. */
-    required: z._default(names, []),
-    /** May be merged besides the required ones. With `match: set` the node set lists all there may be. */
-    allowed: z._default(names, []),
-    /** Whether a sysext that neither list names refuses the node. */
-    denyUnlisted: z._default(z.boolean(), true),
-    /** Whether every merged sysext must run from dm-verity. */
-    requireVerity: z._default(z.boolean(), false),
-  }),
+  sysexts: z._default(
+    z.strictObject({
+      /** Must be merged. */
+      required: z._default(names, []),
+      /** May be merged besides the required ones. With `match: set` the node set lists all there may be. */
+      allowed: z._default(names, []),
+      /** Whether a sysext that neither list names refuses the node. */
+      denyUnlisted: z._default(z.boolean(), true),
+      /** Whether every merged sysext must run from dm-verity. */
+      requireVerity: z._default(z.boolean(), false),
+    }),
+    { required: [], allowed: [], denyUnlisted: true, requireVerity: false },
+  ),
   confexts: z._default(
     z.strictObject({ allowed: z._default(names, []), denyUnlisted: z._default(z.boolean(), true) }),
     {
@@ -64,11 +67,24 @@ const nodeSchema = z.strictObject({
 });
 
 const slsaSchema = z.strictObject({
-  /** Builders by their exact id and the SLSA build level they are trusted for. The local builder is always level 0. */
+  /**
+   * Which signers may claim which builder, and the SLSA build level that this is trusted for (SLSA 1.2, verifying artifacts:
+   * the roots of trust map a signer and a builder to a level). The id is written by the build: only its signer binds it.
+   * The local builder is always level 0.
+   */
   builders: z
-    .array(z.strictObject({ id: text, level: z.int().check(z.minimum(0), z.maximum(3)) }))
+    .array(
+      z.strictObject({
+        /** A glob, as in signers: the builder's id on GitHub ends in its tag. */
+        id: text.check(z.refine(isGlob, 'not a glob: *, ** and literal text')),
+        level: z.int().check(z.minimum(0), z.maximum(3)),
+        signers: names.check(z.minLength(1)),
+      }),
+    )
     .check(z.maxLength(64)),
   minimumLevel: z.int().check(z.minimum(0), z.maximum(3)),
+  /** Build types that are known, besides our own, whose parameters are checked. */
+  buildTypes: z._default(z.array(text).check(z.maxLength(64)), []),
 });
 
 /** A release, a version, a signer or a node set that no longer counts. */

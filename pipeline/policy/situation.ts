@@ -1,5 +1,5 @@
 import { Digest, type Finding, type Judgement, type Waiver } from '../core/index.ts';
-import type { Anchors } from '../trust/index.ts';
+import { type Anchors, isNameOnly } from '../trust/index.ts';
 import type { Attestation, BundleFile, NodeSetAttestation } from './attestation.ts';
 import { buildFinding } from './rules/finding.ts';
 import type { PackFacts } from './rules/freshness.ts';
@@ -47,11 +47,11 @@ export function activeWaivers(policy: Policy, now: Date): readonly Waiver[] {
     usrVerity !== 'required' && Date.parse(usrVerity.absentUnsafe.until) > now.getTime()
       ? [usrVerity.absentUnsafe]
       : [];
-  const nameOnly = policy.signers.filter((signer) => signer.kind === 'github' && signer.github.nameOnlyUnsafe === true);
+  const nameOnly = policy.signers.filter(isNameOnly);
   return [
     ...absent.map(({ why, until }) => ({ option: 'node.usrVerity.absentUnsafe', why, until })),
     ...nameOnly.map((signer) => ({
-      option: `signers.${signer.name}.github.nameOnlyUnsafe`,
+      option: `signers.${signer.name}.${signer.kind}.nameOnlyUnsafe`,
       why: 'repository and owner are compared by name only, which whoever takes the name over passes',
       until: policy.expiresAt,
     })),

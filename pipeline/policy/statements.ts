@@ -103,7 +103,10 @@ function judgeReference(
   const { counted, problems } = assessAll(pinned, kind, policy.allow[kind] ?? [], shelf.context);
   const best = counted.find((attestation) => attestation.verified.payloadSha256 === reference.sha256);
   if (best !== undefined) {
-    return { counted: [best], findings: best.provenance === null ? [] : judgeProvenance(best.provenance, policy) };
+    return {
+      counted: [best],
+      findings: best.provenance === null ? [] : judgeProvenance(best.provenance, best.signer, policy),
+    };
   }
   return {
     counted: [],

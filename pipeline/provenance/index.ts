@@ -1,7 +1,6 @@
 export {
   type BuildContext,
   buildContextBytes,
-  buildContextSchema,
   localBuildContext,
   localBuilderId,
   parseBuildContext,

@@ -29,6 +29,11 @@ export const deniedArguments = [
   'rd.shell',
   'rd.systemd.*',
   'single',
+  's',
+  'S',
+  '1',
+  '-s',
+  '-b',
   'emergency',
   'rescue',
   'systemd.unit',
@@ -56,6 +61,11 @@ export const deniedArguments = [
   'module_blacklist',
   'initcall_blacklist',
   'flatcar.autologin',
+  // The kernel hands arguments that it does not know to init, as its environment.
+  'LD_*',
+  'GLIBC_TUNABLES',
+  'SYSTEMD_*',
+  'PATH',
 ] as const;
 
 /** Flatcar's disk images: GRUB's template plus what its OEMs and operators add (grub.cfg, grub_install.sh). */

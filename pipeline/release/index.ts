@@ -1,6 +1,5 @@
 export {
   type CommandLineGrammar,
-  commandLineGrammarSchema,
   type CommandLineProblem,
   compareCommandLine,
   deniedArguments,
@@ -15,8 +14,6 @@ export {
   identityDigest,
   type IdentityDifference,
   type IdentityFacts,
-  identitySchema,
-  identityType,
   type NodeIdentity,
   parseIdentity,
 } from './identity.ts';
@@ -24,13 +21,11 @@ export {
   bindIdentity,
   buildIdentitySubject,
   type MemberRole,
-  memberRoles,
   type NodeSet,
   nodeSetPredicateType,
-  nodeSetSchema,
   type NodeSetSubject,
   parseNodeSet,
   type StatementReference,
   type UsrVerity,
 } from './node-set.ts';
-export { encodeOciManifest, ociArtifactTypes, type OciFile, ociManifestDigest } from './oci-manifest.ts';
+export { type OciFile, ociManifestDigest } from './oci-manifest.ts';

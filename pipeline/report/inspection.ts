@@ -4,7 +4,7 @@ import type {
   NodeImageInspection,
   SuperblockFacts,
   SysextInspection,
-} from '../attest/index.ts';
+} from '../inspection/index.ts';
 import { printable } from './error.ts';
 import { type Fact, renderFacts, renderSize, renderTable } from './page.ts';
 

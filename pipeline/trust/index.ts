@@ -14,6 +14,7 @@ export {
   type CertificateRule,
   checkSignerReferences,
   type GithubRule,
+  isNameOnly,
   type SignerRule,
   signerRuleSchema,
 } from './signer-rule.ts';

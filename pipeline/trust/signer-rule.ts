@@ -11,11 +11,18 @@ const text = z.string().check(z.minLength(1), z.maxLength(512));
 const exactText = text.check(z.refine((value) => !value.includes('*'), 'compared as a whole: no * here'));
 const glob = text.check(z.refine(isGlob, 'not a glob: *, ** and literal text'));
 
-/** A workflow's URI, whose host, owner and repository are literal: a star there would let another repository in. */
+/**
+ * A workflow's URI, whose host, owner and repository are literal: a star there would let another repository in. So would
+ * `**` in the path reach over the `@`, which a branch may have in its name: `release.yml@refs/heads/x@refs/tags/v1`.
+ */
 const workflowGlob = glob.check(
   z.refine(
     (value) => /^https:\/\/[^/*]+\/[^/*]+\/[^/*]+\/[^@]+@/.test(value),
     'want https://HOST/OWNER/REPOSITORY/PATH@REF with literal host, owner and repository',
+  ),
+  z.refine(
+    (value) => !value.slice(0, value.indexOf('@')).includes('**'),
+    'no ** before the @: workflows lie in one folder',
   ),
 );
 
@@ -62,11 +69,23 @@ const githubSchema = z
     ),
   );
 
-const certificateSchema = z.strictObject({
-  issuer: issuerUrl,
-  /** The certificate's subject alternative name, a whole string. */
-  identity: exactText,
-});
+const certificateSchema = z
+  .strictObject({
+    issuer: issuerUrl,
+    /** The certificate's subject alternative name, a whole string. */
+    identity: exactText,
+    /** A workflow's name without the numeric ids, the caller and the trigger, which a `github` rule compares. */
+    nameOnlyUnsafe: z.optional(z.literal(true)),
+  })
+  .check(
+    // Whoever calls a reusable workflow gets a certificate with its name, from any repository and for any event.
+    z.refine(
+      (rule) =>
+        rule.nameOnlyUnsafe === true ||
+        (rule.issuer !== githubActionsIssuer && !rule.identity.includes('/.github/workflows/')),
+      'want a github rule for a workflow: its name alone tells neither the repository that called it nor the event (or nameOnlyUnsafe: true)',
+    ),
+  );
 
 /** One of the policy's `signers`: exactly one of `github`, `certificate` and `key`. */
 export const signerRuleSchema = z.pipe(
@@ -111,6 +130,18 @@ export type SignerRule =
       readonly certificate: CertificateRule;
     }
   | { readonly kind: 'key'; readonly name: string; readonly key: string };
+
+/** Whether the rule gave up the numeric ids: something to warn of, and to name in verdicts. */
+export function isNameOnly(rule: SignerRule): boolean {
+  switch (rule.kind) {
+    case 'github':
+      return rule.github.nameOnlyUnsafe === true;
+    case 'certificate':
+      return rule.certificate.nameOnlyUnsafe === true;
+    default:
+      return false;
+  }
+}
 
 /**
  * Checks that every signer names a pinned root or key, and an issuer that this root may vouch for: a rule that can never

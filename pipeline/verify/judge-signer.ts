@@ -42,8 +42,16 @@ function wrongKind(signer: Signer, expected: string): Finding {
 }
 
 function judgeRoot(root: string, signer: CertificateSigner): readonly Finding[] {
-  if (signer.root === root) return [];
-  return [refuse('signer.root', 'root', signer.root, root, 'Name the root that vouches for this signer in the rule')];
+  if (signer.roots.includes(root)) return [];
+  return [
+    refuse(
+      'signer.root',
+      'root',
+      signer.roots.join(', '),
+      root,
+      'Name the root that vouches for this signer in the rule',
+    ),
+  ];
 }
 
 function judgeIdentity(rule: CertificateRule, signer: CertificateSigner): readonly Finding[] {
@@ -118,7 +126,8 @@ function judgeCommit(signer: CertificateSigner, commits: readonly string[] | und
   ];
 }
 
-function judgeKey(name: string, signer: KeySigner, now: string): readonly Finding[] {
+/** Judges that it is this key, and that it signed in its time. */
+export function judgeKey(name: string, signer: KeySigner, now: string): readonly Finding[] {
   if (signer.name !== name) return [refuse('signer.key', 'key', signer.name, name)];
   // Without an authenticated time the signature may have been made at any time up to now.
   const times = signer.signedAt.length === 0 ? [now] : signer.signedAt.map((time) => time.at);

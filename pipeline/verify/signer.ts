@@ -27,8 +27,8 @@ export type GithubClaims = {
 
 export type CertificateSigner = {
   readonly kind: 'certificate';
-  /** Name of the pinned root that vouches for the certificate. */
-  readonly root: string;
+  /** Names of the pinned roots that vouch for the certificate: two where a policy pins an instance's old and new root. Never empty. */
+  readonly roots: readonly string[];
   readonly issuer: string;
   readonly subjectAlternativeName: string;
   readonly github: GithubClaims;

@@ -3,6 +3,7 @@ import { Digest, type DigestAlgorithm, Fault } from '../core/index.ts';
 import type { SigstoreBundle } from '../formats/sigstore-bundle/index.ts';
 import { bindingDigests, parseStatement, type Statement, subjectsOf } from '../formats/statement/index.ts';
 import type { Anchors } from '../trust/index.ts';
+import { judgeKey } from './judge-signer.ts';
 import type { ArtifactBytes } from './signed-content.ts';
 import type { Signer } from './signer.ts';
 import { markVerified, type Verified } from './verified.ts';
@@ -11,8 +12,17 @@ import { verifySigner } from './verify-signer.ts';
 
 /** Who must have signed: an identity in a certificate, compared whole, or a pinned key by its name. */
 export type ExpectedSigner =
-  | { readonly identity: { readonly issuer: string; readonly subjectAlternativeName: string }; readonly key?: never }
-  | { readonly key: string; readonly identity?: never };
+  | {
+      readonly identity: { readonly issuer: string; readonly subjectAlternativeName: string };
+      readonly key?: never;
+      readonly now?: never;
+    }
+  | {
+      readonly key: string;
+      readonly identity?: never;
+      /** The time of the verification: needed where nobody vouches for the time of the signature, for keys end. */
+      readonly now?: Date;
+    };
 
 /** What must have been signed. Chunks are walked once. A message signature wants the bytes, a digest is not enough. */
 export type ExpectedArtifact =
@@ -32,7 +42,7 @@ export type VerifiedBundle = {
 
 /**
  * Verifies that an expected signer signed an expected artifact, as an in-toto statement about it or as a message.
- * Faults: usage.expectation where the expectation is empty, signature.identity, statement.subject, and those of
+ * Faults: usage.expectation where the expectation is empty, signature.identity, signature.key-time, statement.subject, and those of
  * verifyStatement.
  */
 export function verifyBundle(input: BundleInput, anchors: Anchors, expectation: Expectation): Verified<VerifiedBundle> {
@@ -95,9 +105,33 @@ function checkSigner(signer: Signer, expectation: Expectation): void {
       : signer.kind === 'certificate' &&
         signer.issuer === wanted.issuer &&
         signer.subjectAlternativeName === wanted.subjectAlternativeName;
-  if (matches) return;
+  if (matches) return checkKeyTime(signer, expectation);
   const want = wanted === undefined ? `key ${expectation.key}` : `${wanted.subjectAlternativeName} (${wanted.issuer})`;
   throw new Fault('signature.identity', `Cannot accept the signer: ${describeSigner(signer)}, want ${want}`);
+}
+
+/** The key's dates, at the authenticated times of the signature; without one, now. */
+function checkKeyTime(signer: Signer, expectation: Expectation): void {
+  if (signer.kind !== 'key') return;
+  const { now } = expectation;
+  if (signer.signedAt.length === 0 && now === undefined) {
+    throw new Fault(
+      'usage.expectation',
+      `Cannot verify: nobody vouches for the time of the signature by key ${signer.name}, want the time of the verification`,
+    );
+  }
+  const [finding] = judgeKey(signer.name, signer, now === undefined ? '' : isoText(now));
+  if (finding === undefined) return;
+  throw new Fault(
+    'signature.key-time',
+    `Cannot accept the signer: key ${signer.name} signed ${finding.actual}, want ${finding.expected}`,
+    { next: finding.next },
+  );
+}
+
+/** A time that is none is outside of every key's time. */
+function isoText(time: Date): string {
+  return Number.isNaN(time.getTime()) ? 'never' : time.toISOString();
 }
 
 /** A signer in one line. */

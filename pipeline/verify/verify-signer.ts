@@ -46,9 +46,12 @@ function verifyCertificateSigner(
       return times;
     }),
   );
-  const success = attempts.find((outcome) => 'value' in outcome);
-  if (success === undefined) throw furthest(attempts);
-  return markVerified(certificateSigner(success.root, certificate, success.value));
+  const successes = attempts.filter((outcome) => 'value' in outcome);
+  const [first] = successes;
+  if (first === undefined) throw furthest(attempts);
+  const roots = successes.map(({ root }) => root.name);
+  // Under each root every time in the bundle was verified: they are the same times.
+  return markVerified(certificateSigner(roots, certificate, first.value));
 }
 
 /** A private authority can write any issuer into its certificates: each root vouches for the issuers it was given. */
@@ -62,13 +65,13 @@ function checkIssuer(root: OpenedRoot, certificate: SigningCertificate): void {
 }
 
 function certificateSigner(
-  root: OpenedRoot,
+  roots: readonly string[],
   certificate: SigningCertificate,
   signedAt: readonly AuthenticatedTime[],
 ): CertificateSigner {
   return {
     kind: 'certificate',
-    root: root.name,
+    roots,
     issuer: certificate.issuer,
     subjectAlternativeName: certificate.subjectAlternativeName,
     github: certificate.github,

@@ -51,6 +51,10 @@ export function writeNode(root: string, { identity, reference }: NodeSet, falcoB
       `CRYPT-VERITY-11111111111141118111111111111111-${falco}-verity`,
       falcoSectors,
     ),
+    // Falco's image has partitions: data, hash tree and signature.
+    'sys/block/loop3/loop3p1/dev': '259:0\n',
+    'sys/block/loop3/loop3p2/dev': '259:1\n',
+    'sys/block/loop3/loop3p3/dev': '259:2\n',
     'sys/fs/btrfs/44444444-4444-4444-8444-444444444444/devices/dm-0/dev': '254:0\n',
     'sys/fs/btrfs/55555555-5555-4555-8555-555555555555/devices/sda6/dev': '8:6\n',
     'sys/class/block/sda6/dev': '8:6\n',

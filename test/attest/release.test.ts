@@ -141,6 +141,21 @@ describe('a release', () => {
     ]);
   });
 
+  it('says of a built-in extension which image it was taken out of, and where it lay there', () => {
+    const name = 'docker-flatcar.raw.provenance.sigstore.json';
+    const provenance = parseProvenance(
+      signedFiles(release).find((one) => one.name === name)?.statement.predicate ?? {},
+    );
+    expect(provenance.buildDefinition.resolvedDependencies).toEqual([
+      {
+        name: artifacts.image.fileName,
+        uri: 'file:flatcar_production_image.bin',
+        digest: { sha256: artifacts.image.digests[0].hex },
+        annotations: { nodeproof_verified: true, path: '/usr/share/flatcar/sysext/docker-flatcar.raw' },
+      },
+    ]);
+  });
+
   it('has SBOMs that the strict schema of CycloneDX 1.6 accepts, in the file and in the statement alike', () => {
     const check = compileStrictSchema('1.6');
     const sboms = [...release.files].filter(([name]) => name.endsWith('.cdx.json'));

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Digest } from '../../pipeline/core/index.ts';
 import { parseProvenance } from '../../pipeline/formats/slsa/index.ts';
@@ -114,6 +115,20 @@ describe('attest', () => {
     expect(readFileSync(workshop.path('upstream/workers.summary.md'), 'utf8')).toContain('| SHA256SUMS |');
   });
 
+  it('covers the compressed file that ships, after looking into it', async () => {
+    workshop.write('image.bin.zst', zstdCompressSync(readFileSync(workshop.path(payload))));
+    expect((await attest([...withKey, '--shipped', 'image.bin.zst', '--out', 'shipped'])).exit).toBe(0);
+    const shipped = Digest.of('sha256', readFileSync(workshop.path('image.bin.zst'))).hex;
+    const { content } = parseBundle(readFileSync(workshop.path('shipped/workers.node-set.sigstore.json')));
+    if (content.kind !== 'envelope') throw new Error('Cannot read a message signature');
+    expect(parseStatement(content.envelope.payload).subject).toContainEqual({
+      name: 'image.bin.zst',
+      digest: { sha256: shipped },
+      annotations: { role: 'node-image-shipped' },
+    });
+    expect(readFileSync(workshop.path('shipped/SHA256SUMS'), 'utf8')).toContain(`${shipped}  image.bin.zst\n`);
+  });
+
   it('signs keyless by a signing configuration, and verifies what it got by the trusted root', async () => {
     await using sigstore = await openLoopbackSigstore({ rekor: 'v2' });
     workshop.write('signing-config.json', JSON.stringify(sigstore.signingConfig));
@@ -207,6 +222,10 @@ describe('attest refuses, and leaves no directory,', () => {
     writeFileSync(workshop.path('occupied'), 'a file');
     expect(await attest([...withKey, '--out', 'occupied'])).toMatchObject({ exit: 2, code: 'usage.output' });
     expect(await attest([...withKey, '--out', 'release'])).toMatchObject({ exit: 2, code: 'usage.output' });
+  });
+
+  it('a time for its documents that is none', async () => {
+    expect(await refused(withKey, { SOURCE_DATE_EPOCH: 'today' })).toMatchObject({ code: 'usage.source-date-epoch' });
   });
 
   it('a workflow without the token to sign with', async () => {

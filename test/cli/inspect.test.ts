@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Digest } from '../../pipeline/core/index.ts';
 import { runCommandLine } from '../support/command-line.ts';
@@ -206,6 +206,11 @@ describe('inspect of what is no image', () => {
     expect((await inspect('bad.bin', '--json')).json).toMatchObject({
       error: { code, where: expect.any(String) as string },
     });
+  });
+
+  it('says what to do with an image that is still compressed', async () => {
+    workshop.write('shipped.bin.bz2', readFileSync(new URL('../fixtures/bzip2/short.bz2', import.meta.url)));
+    expect((await inspect('shipped.bin.bz2')).stderr).toContain('It is compressed with bzip2: unpack it first');
   });
 
   it('exits 4 where there is no file, or a directory', async () => {

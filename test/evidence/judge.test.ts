@@ -206,6 +206,18 @@ const lies: Readonly<
     'command-line.denied',
     replace(stableNode, '/proc/cmdline', 'console=tty0', 'init=/opt/bin/evil'),
   ],
+  'the boot was handed to a shell of the initrd, in quotes that only the kernel sees': [
+    'command-line.denied',
+    replace(stableNode, '/proc/cmdline', 'console=tty0', 'console="tty0 rd.break x"'),
+  ],
+  'a usr hash is hidden in quotes that only the kernel sees': [
+    'command-line.usr-hash',
+    replace(stableNode, '/proc/cmdline', 'console=tty0', `console="tty0 verity.usrhash=${'11'.repeat(32)} x"`),
+  ],
+  'init was given another environment': [
+    'command-line.denied',
+    replace(stableNode, '/proc/cmdline', 'console=tty0', 'LD_PRELOAD=/var/lib/evil.so'),
+  ],
   'a kernel argument is not in the grammar': [
     'command-line.unlisted',
     replace(stableNode, '/proc/cmdline', 'console=tty0', 'nosmt'),
@@ -335,6 +347,14 @@ const lies: Readonly<
       '/$dmsetup-table': `${textOf(betaNode, '/$dmsetup-table')}loop0p1-verity: 16 8 linear 8:9 0\n`,
     }),
   ],
+  'the mapping of a confext saw corruption': [
+    'extension.verity-option',
+    replace(betaNode, '/$dmsetup-status', /(loop2p1-verity.*)V/, '$1C'),
+  ],
+  '/usr runs from a linear mapping': [
+    'usr.no-verity',
+    replace(stableNode, '/$dmsetup-table', /verity.*/, 'linear 8:3 0'),
+  ],
   'the mapping of an extension forgives': [
     'extension.verity-option',
     replace(betaNode, '/$dmsetup-table', /(loop0p1-verity.*)$/m, '$1 1 restart_on_corruption_not'),
@@ -397,6 +417,19 @@ describe('What cannot be looked at refuses', () => {
     ],
   ] as const)('%s', async ([, node]) => {
     expect(await codesOf(node)).toContain('evidence.unread');
+  });
+
+  test('mounts that change meanwhile', async () => {
+    const world = openMadeNode(stableNode);
+    const later = openMadeNode(addMount('70 60 0:50 / /usr rw - tmpfs tmpfs rw'));
+    let readings = 0;
+    const evidence = await collectEvidence({
+      ...world,
+      readText: (path, maxBytes) =>
+        (path === '/proc/self/mountinfo' && ++readings > 1 ? later : world).readText(path, maxBytes),
+    });
+    const { findings } = judgeEvidence(evidence, requirements, reference);
+    expect(findings.map((finding) => finding.code)).toEqual(['evidence.unread']);
   });
 
   test('no losetup leaves every extension without its backing', async () => {

@@ -108,8 +108,14 @@ describe.skipIf(missing('cosign', 'fulcio', 'posix', 'timestamp-server') !== und
       workshop.write('trusted-root.json', JSON.stringify(sigstore.trustedRoot));
       workshop.write('token', sigstore.token());
       const { exit, stdout } = await attest(
-        ...['--identity-token', `@${workshop.path('token')}`, '--signing-config', 'signing-config.json'],
-        ...['--trusted-root', 'trusted-root.json', '--out', 'keyless'],
+        '--identity-token',
+        `@${workshop.path('token')}`,
+        '--signing-config',
+        'signing-config.json',
+        '--trusted-root',
+        'trusted-root.json',
+        '--out',
+        'keyless',
       );
       expect([exit, stdout]).toEqual([0, expect.stringContaining('"verified": true')]);
     });

@@ -15,9 +15,8 @@ const collect = `"$NODE" "$CHECKOUT/pipeline/cli/main.ts" node collect --json`;
 /** As merge_subprocess() of systemd does it: the image by a loop device, the overlay over /usr, the record in its top layer. */
 const merge = `
 set -eu
-mkdir -p /run/systemd /run/extensions
-mount -t tmpfs tmpfs /run/systemd
-mount -t tmpfs tmpfs /run/extensions
+mount -t tmpfs tmpfs /run
+mkdir /run/extensions
 mkdir -p /run/systemd/sysext/meta/usr/.systemd-sysext /run/systemd/sysext/extensions/kubernetes
 loop_over() { # FILE
   loop=$(losetup --find --show --read-only "$1")

@@ -158,7 +158,14 @@ export function makePolicy(changes: Readonly<Record<string, unknown>> = {}, node
 
 export const now = new Date('2026-11-22T12:00:00Z');
 
-function situationOf({ policy }: LoadedPolicy, bundles: readonly object[]): Situation {
+/** What else is judged by: a trust pack, what was accepted before, the time. */
+export type Circumstances = Partial<Pick<Situation, 'state' | 'now'> & Pick<Situation['material'], 'pack'>>;
+
+function situationOf(
+  { policy }: LoadedPolicy,
+  bundles: readonly object[],
+  { pack = null, ...circumstances }: Circumstances = {},
+): Situation {
   const { anchors, missing } = openAnchors(policy.trust, {
     trustedRoots: [],
     publicKeys: Object.values(keys).map(({ pem }) => parsePublicKey(pem)),
@@ -172,10 +179,11 @@ function situationOf({ policy }: LoadedPolicy, bundles: readonly object[]): Situ
         name: `bundle ${at + 1}`,
         bundle: parseBundle(Buffer.from(JSON.stringify(json))),
       })),
-      pack: null,
+      pack,
     },
     state: emptyState,
     now,
+    ...circumstances,
   };
 }
 
@@ -186,8 +194,13 @@ function outcomeOf(judgement: PolicyJudgement): Outcome {
   return { ...judgement, verdict, exit, codes: [...new Set(findings.map((finding) => finding.code))].sort() };
 }
 
-export function tryNode(evidence: Evidence, policy: LoadedPolicy, bundles: readonly object[]): Outcome {
-  return outcomeOf(judgeNode(evidence, situationOf(policy, bundles)));
+export function tryNode(
+  evidence: Evidence,
+  policy: LoadedPolicy,
+  bundles: readonly object[],
+  circumstances: Circumstances = {},
+): Outcome {
+  return outcomeOf(judgeNode(evidence, situationOf(policy, bundles, circumstances)));
 }
 
 export function tryArtifact(sha256Hex: string, policy: LoadedPolicy, bundles: readonly object[]): Outcome {

@@ -16,7 +16,7 @@ import {
   tryNode,
   encodeStatement,
 } from './red-team-release.ts';
-import { advanceState, emptyState, parseState } from '../../pipeline/policy/index.ts';
+import { advanceState, emptyState, parsePolicy, parseState } from '../../pipeline/policy/index.ts';
 
 const evidence = await honestEvidence();
 const identity = identityOf(evidence);
@@ -104,7 +104,11 @@ describe('A second node set of the same identity', () => {
 });
 
 describe('Provenance that a node set pins', () => {
-  const slsa = { builders: [{ id: 'https://ci.example/builder', level: 3 }], minimumLevel: 3 };
+  const slsa = {
+    builders: [{ id: 'https://ci.example/builder', level: 3, signers: ['builds'] }],
+    minimumLevel: 3,
+    buildTypes: ['https://ci.example/type/v1'],
+  };
   const members = [imageSha256, ...identity.sysexts.map((member) => member.sha256)].map((hex) => ({
     digest: { sha256: hex },
   }));
@@ -136,7 +140,11 @@ describe('Provenance that a node set pins', () => {
 });
 
 describe('An SLSA level', () => {
-  const slsa = { builders: [{ id: 'https://ci.example/builder', level: 3 }], minimumLevel: 3 };
+  const slsa = {
+    builders: [{ id: 'https://ci.example/builder', level: 3, signers: ['builds'] }],
+    minimumLevel: 3,
+    buildTypes: ['https://ci.example/type/v1'],
+  };
   const about = [{ name: 'node.bin', digest: { sha256: imageSha256 } }];
 
   test('is wanted of an artifact that a node set names, too', () => {
@@ -212,5 +220,24 @@ describe('State', () => {
       packVersions: { [name]: 7 },
       policyVersions: { [name]: 3 },
     });
+  });
+});
+
+describe('A policy file', () => {
+  const refusal = (text: string) => faultOf(() => parsePolicy(Buffer.from(text)));
+
+  test.for(['name: a\nname: b', '1: a\n"1": b', 'null: a\n~: b', 'a: { b: 1, b: 2 }', '? [a]\n: b'])(
+    'with a key that can be read two ways is refused with its place: %j',
+    (text) => {
+      expect(refusal(text)).toMatchObject({
+        code: 'policy.yaml',
+        where: expect.stringMatching(/^line \d+, column \d+$/),
+      });
+    },
+  );
+
+  test('of as many keys as fit in it is refused in time', { timeout: 20_000 }, () => {
+    const keysOfMine = Array.from({ length: 30_000 }, (_, at) => `a${at}: 1`).join('\n');
+    expect(refusal(keysOfMine).code).toBe('policy.field');
   });
 });

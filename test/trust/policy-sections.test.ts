@@ -3,6 +3,7 @@ import { checkSignerReferences, type Trust, trustSchema, signerRuleSchema } from
 import { faultOf, github, githubRule } from '../verify/vectors.ts';
 
 const issuer = 'https://token.actions.githubusercontent.com';
+const workflow = 'https://github.com/acme/node-images/.github/workflows/release.yml@refs/tags/v1';
 const root = { name: 'public', builtin: 'public-good', issuers: [issuer] };
 const pinned = { name: 'private', sha256: 'a'.repeat(64), issuers: ['https://issuer.acme.example'] };
 const key = { name: 'release', spkiSha256: 'b'.repeat(64), validUntil: '2027-01-01T00:00:00Z' };
@@ -85,6 +86,17 @@ describe('a signer rule', () => {
     ['nothing', { name: 'r', root: 'public' }],
     ['a key and a root', { name: 'r', root: 'public', key: 'release' }],
     ['a key and a certificate', { name: 'r', root: 'public', key: 'release', certificate: { issuer, identity: 'x' } }],
+    ['the name of a workflow alone', { name: 'r', root: 'public', certificate: { issuer, identity: workflow } }],
+    [
+      'the name of a workflow of another server alone',
+      {
+        name: 'r',
+        root: 'public',
+        certificate: { issuer: 'https://ghe.acme.example/_services/token', identity: workflow },
+      },
+    ],
+    ['a person whom GitHub Actions names', { name: 'r', root: 'public', certificate: { issuer, identity: 'a@b.c' } }],
+    ['a path that reaches into the ref', rule({ builder: 'https://github.com/acme/node-images/**@refs/tags/v*' })],
     ['an identity with a star', { name: 'r', root: 'public', certificate: { issuer, identity: 'https://*' } }],
     ['an empty identity', { name: 'r', root: 'public', certificate: { issuer, identity: '' } }],
   ])('is refused with %s', (_, value) => {

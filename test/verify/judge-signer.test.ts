@@ -91,7 +91,8 @@ describe('a GitHub rule', () => {
 describe('a certificate rule', () => {
   const identity = 'https://github.com/acme/node-images/.github/workflows/release.yml@refs/tags/v4593.2.5';
   const issuer = 'https://token.actions.githubusercontent.com';
-  const rule = (certificate: object) => signerRuleSchema.parse({ name: 'r', root: 'rekor-v1', certificate });
+  const rule = (certificate: object) =>
+    signerRuleSchema.parse({ name: 'r', root: 'rekor-v1', certificate: { ...certificate, nameOnlyUnsafe: true } });
 
   test('accepts this issuer and identity', () => {
     expect(codes(rule({ issuer, identity }), 'keyless-rekor-v1')).toEqual([]);

@@ -57,6 +57,21 @@ describe('2: a signer is compared whole', () => {
     expect(faultOf(() => verifyBundle(bundle, anchors, expectation)).code).toBe('signature.identity');
   });
 
+  test('and where it is a key, with its end date', () => {
+    const { bundle, anchors } = keyed;
+    const verifyAt = (...at: readonly [] | readonly [string]) => {
+      const now = at.length === 0 ? {} : { now: new Date(at[0]) };
+      return verifyBundle(bundle, anchors, { key: 'p256', artifactDigest: subject, ...now });
+    };
+    expect(verifyAt('2026-06-01T00:00:00Z').artifactDigest).toEqual(subject);
+    expect(faultOf(() => verifyAt('2027-01-01T00:00:01Z')).code).toBe('signature.key-time');
+    expect(faultOf(() => verifyAt('2025-01-01T00:00:01Z')).code).toBe('signature.key-time');
+    expect(faultOf(() => verifyAt('soon')).code).toBe('signature.key-time');
+    expect(faultOf(() => verifyAt()).code).toBe('usage.expectation');
+    const timed = loadVector('key-rekor-v2-timestamp');
+    expect(verifyBundle(timed.bundle, timed.anchors, { key: 'p256', artifactDigest: subject }).signer.kind).toBe('key');
+  });
+
   test('and its issuer too', () => {
     const { bundle, anchors } = keyless;
     const wanted = { issuer: `${issuer}.evil.example`, subjectAlternativeName: builder };
@@ -248,7 +263,11 @@ describe('8: a message signature', () => {
 
   test.each(made)('by %s is verified over an artifact in chunks', (key) => {
     const chunks = [artifact.subarray(0, 5), artifact.subarray(5)];
-    const verified = verifyBundle(messageBundle(key), anchors, { key, artifact: chunks.values() });
+    const verified = verifyBundle(messageBundle(key), anchors, {
+      key,
+      artifact: chunks.values(),
+      now: new Date('2026-06-01T00:00:00Z'),
+    });
     expect(verified).toMatchObject({ statement: null, artifactDigest: Digest.of('sha256', artifact) });
   });
 

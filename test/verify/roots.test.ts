@@ -39,7 +39,12 @@ describe('a root', () => {
     for (const pair of halves) {
       expect(faultOf(() => verifyStatement(stamped, only(...pair))).code).toMatch(/^(?:bundle|certificate)\./);
     }
-    expect(verifyStatement(stamped, only(whole)).signer).toMatchObject({ root: 'rekor-v2' });
+    expect(verifyStatement(stamped, only(whole)).signer).toMatchObject({ roots: ['rekor-v2'] });
+  });
+
+  test('that is pinned twice, as in a rotation, vouches under both names', () => {
+    const [old, renewed] = [{ ...whole, name: 'old' }, whole];
+    expect(verifyStatement(stamped, only(old, renewed)).signer).toMatchObject({ roots: ['old', 'rekor-v2'] });
   });
 
   test('is judged by its own thresholds, not by a laxer root’s', () => {

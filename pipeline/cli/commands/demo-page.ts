@@ -1,4 +1,4 @@
-import type { Inspection } from '../../attest/index.ts';
+import type { Inspection } from '../../inspection/index.ts';
 import { printable, renderTable } from '../../report/index.ts';
 import type { CaseOutcome } from '../cases/index.ts';
 

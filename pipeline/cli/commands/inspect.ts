@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { inspectFile, type Inspection, isConsistent } from '../../attest/index.ts';
+import { inspectFile, type Inspection, isConsistent } from '../../inspection/index.ts';
 import { exit, Fault } from '../../core/index.ts';
 import { openFileSource, readSmallFile } from '../../edge/files/index.ts';
 import { openHashingPool } from '../../edge/hashing/index.ts';

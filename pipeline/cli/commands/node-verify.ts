@@ -107,11 +107,13 @@ function rememberAdmission(
   { verdict }: Verdict,
   { simulated }: Evidence,
   judgement: PolicyJudgement,
-  { policy, material, state }: Situation,
+  { policy, material }: Situation,
 ): void {
   if (verdict !== 'admit' || simulated || options.at !== undefined) return;
   if (!options.join && options.state === undefined) return;
   const path = options.state === undefined ? defaultStatePath : resolve(world.directory, options.state);
+  // Read again: another run may have accepted something newer meanwhile, and nothing may fall.
+  const state = readStateFile(path) ?? emptyState;
   const times = judgement.attestations.flatMap(({ verified }) => verified.signer.signedAt.map(({ at }) => at));
   writeStateFile(path, advanceState(state, { policy, pack: material.pack, times }));
 }

@@ -43,11 +43,10 @@ export class Volume {
 
   /** As readBlocks, into the caller's buffer where the source can; what is returned is valid until the buffer is used again. */
   readBlocksInto(buffer: Uint8Array, first: number, count: number, sizeBytes: number, what: string): Uint8Array {
-    const { readInto } = this.#source;
-    if (readInto === undefined) return this.readBlocks(first, count, sizeBytes, what);
+    if (this.#source.readInto === undefined) return this.readBlocks(first, count, sizeBytes, what);
     this.#checkBlocks(first, count, what);
     const part = buffer.subarray(0, sizeBytes);
-    readInto(first * this.superblock.blockBytes, part);
+    this.#source.readInto(first * this.superblock.blockBytes, part);
     return part;
   }
 

@@ -3,8 +3,10 @@ import { decodeUtf8, Fault, type Json, limits } from '../../core/index.ts';
 
 /**
  * Reads a JSON document (RFC 8259) of which two readers must never see two different values: a key that stands twice in
- * one object is refused, so are numbers beyond a double, lone surrogates (they have no UTF-8) and deep nesting.
- * Faults: json.syntax, json.duplicate-key, json.key, json.number, json.text, limit.json-depth.
+ * one object is refused, so are numbers beyond a double, lone surrogates (they have no UTF-8), deep nesting, and millions of
+ * values of two or three characters, which take thirty times the text in memory.
+ * Faults: json.syntax, json.duplicate-key, json.key, json.number, json.text, limit.json-depth, limit.json-values,
+ * limit.json-members.
  *
  * @param what what is read, for messages: `bundle`, `statement`
  */
@@ -27,10 +29,13 @@ export function parseJsonBytes(bytes: Uint8Array, what: string, maxBytes: number
 
 type Lexical = { readonly members: number; readonly hasEscapes: boolean };
 
-/** Counts what stands outside of strings: depth before anything recurses, and members by their colons. */
+/** Counts what stands outside of strings: depth before anything recurses, values before any is made, members by their colons. */
 function scanText(text: string, what: string): Lexical {
   let depth = 0;
   let members = 0;
+  let values = 0;
+  /** By depth: commas since the last bracket opened there, below zero in a list, whose length is no matter here. */
+  const commas = new Float64Array(limits.jsonDepth + 1);
   let at = 0;
   while (at < text.length) {
     const quote = text.indexOf('"', at);
@@ -38,12 +43,32 @@ function scanText(text: string, what: string): Lexical {
     for (; at < end; at++) {
       const unit = text.charCodeAt(at);
       if (unit === 0x3a) members++;
-      else if (unit === 0x7b || unit === 0x5b) depth = deeper(depth, what);
-      else if (unit === 0x7d || unit === 0x5d) depth--;
+      else if (unit === 0x2c) {
+        values++;
+        const inObject = (commas[depth] ?? 0) + 1;
+        commas[depth] = inObject;
+        if (inObject >= limits.jsonMembers) throw tooManyMembers(what);
+      } else if (unit === 0x7b || unit === 0x5b) {
+        depth = deeper(depth, what);
+        commas[depth] = unit === 0x7b ? 0 : -Infinity;
+        values++;
+      } else if (unit === 0x7d || unit === 0x5d) depth--;
     }
     at = quote < 0 ? text.length : endOfString(text, quote);
   }
+  const mostValues = limits.jsonValues + text.length / limits.jsonCharactersPerValue;
+  if (values > mostValues) {
+    throw new Fault(
+      'limit.json-values',
+      `Cannot read ${what}: ${values} values in ${text.length} characters, want at most ${Math.floor(mostValues)}`,
+    );
+  }
   return { members, hasEscapes: text.includes('\\u') };
+}
+
+/** An object of millions of members takes minutes to make and to look through. */
+function tooManyMembers(what: string): Fault {
+  return new Fault('limit.json-members', `Cannot read ${what}: an object of more than ${limits.jsonMembers} members`);
 }
 
 function deeper(depth: number, what: string): number {

@@ -78,7 +78,13 @@ export function judgePolicyFreshness(policy: Policy, state: State, now: Date): r
 }
 
 /** Judges how fresh a trust pack is. It is untrusted: being fresh makes nothing in it count. */
-export function judgePackFreshness(pack: PackFacts, policy: Policy, state: State, now: Date): readonly Finding[] {
+export function judgePackFreshness(
+  pack: PackFacts | null,
+  policy: Policy,
+  state: State,
+  now: Date,
+): readonly Finding[] {
+  if (pack === null) return policy.trustPack === undefined ? [] : [missingPack];
   const findings: Finding[] = [];
   const next = 'Fetch the current trust pack of the release';
   if (pack.expiresAt !== null && Date.parse(pack.expiresAt) <= now.getTime()) {
@@ -141,5 +147,18 @@ export function judgePackFreshness(pack: PackFacts, policy: Policy, state: State
   }
   return findings;
 }
+
+/** Bundles that came on their own could be of any age, and nothing would tell which revocations are left out. */
+const missingPack = buildFinding(
+  'trust-pack.missing',
+  'denied',
+  'Cannot tell how fresh the bundles are: no trust pack',
+  {
+    field: 'trustPack',
+    actual: null,
+    expected: 'a trust pack',
+    next: 'Give the trust pack of the release with --trust-pack',
+  },
+);
 
 export const millisecondsPerDay = 86_400_000;

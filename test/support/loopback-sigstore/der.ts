@@ -44,8 +44,14 @@ function base128(value: number): number[] {
 
 /** RFC 5280 §4.1.2.5: UTCTime up to 2049, without a fraction. */
 export const utcTime = (time: Date): Buffer => der(0x17, Buffer.from(stamp(time).slice(2)));
-/** RFC 3161 §2.4.2; without a fraction, which verifiers read differently. */
-export const generalizedTime = (time: Date): Buffer => der(0x18, Buffer.from(stamp(time)));
+/** RFC 3161 §2.4.2: a fraction only where there is one, without zeros at its end (X.690 §11.7). */
+export function generalizedTime(time: Date): Buffer {
+  const fraction = (time.getTime() % 1000) / 1000;
+  return der(
+    0x18,
+    Buffer.from(fraction === 0 ? stamp(time) : stamp(time).replace('Z', `${String(fraction).slice(1)}Z`)),
+  );
+}
 
 function stamp(time: Date): string {
   return `${time.toISOString().slice(0, 19).replaceAll(/[-:T]/g, '')}Z`;
