@@ -76,6 +76,7 @@ function httpSettings(options: StoreOptions, world: World): HttpSettings {
     wait: (milliseconds) => setTimeout(milliseconds),
     now: world.now,
     timeoutMs: 30_000,
+    searchTimeoutMs: 300_000,
     retries: 4,
     firstPauseMs: 500,
     plainHttp: options['plain-http'],

@@ -74,6 +74,7 @@ export type Referrer = {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly digest: Digest;
   readonly descriptor: Descriptor;
+  readonly layer: Digest;
 };
 
 /**
@@ -108,5 +109,5 @@ export function encodeReferrer(
     artifactType: layer.mediaType,
     annotations: { ...annotations },
   };
-  return { bytes, digest, descriptor };
+  return { bytes, digest, descriptor, layer: layer.digest };
 }

@@ -28,6 +28,8 @@ export type PlannedManifest = {
   readonly digest: Digest;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly tag: string | null;
+  /** The blob that it is about: where that is new, so is the manifest. */
+  readonly layer: Digest;
 };
 /** An index under a tag, which other clients write to as well: entries are added, never taken away. */
 export type PlannedTag = { readonly tag: string; readonly entries: readonly Descriptor[] };
@@ -79,8 +81,15 @@ export function planRegistry(publication: Publication, known: readonly Descripto
       digest: manifestDigest,
       bytes: manifest,
       tag: `artifact-${digest.hex}`,
+      layer: digest,
     })),
-    referrers: attached.map(({ what, referrer: { digest, bytes } }) => ({ what, digest, bytes, tag: null })),
+    referrers: attached.map(({ what, referrer: { digest, bytes, layer } }) => ({
+      what,
+      digest,
+      bytes,
+      tag: null,
+      layer,
+    })),
     referrersTags: collectTags(
       attached.flatMap(({ carrier, referrer }) =>
         carrier === null ? [] : [[referrersTag(Digest.parse(carrier.descriptor.digest)), referrer.descriptor] as const],

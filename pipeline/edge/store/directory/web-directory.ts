@@ -1,6 +1,6 @@
 import { Fault } from '../../../core/index.ts';
 import type { BundleStore } from '../../../store/index.ts';
-import { type HttpSettings, sendRequest } from '../http/request.ts';
+import { type HttpSettings, sendRequest, startSearch } from '../http/request.ts';
 import { findInLayout } from './find.ts';
 
 /** A directory store that a web server serves: the same layout, to read. Faults: network.*, store.*, usage.read-only. */
@@ -14,15 +14,17 @@ export function openWebDirectoryStore(base: URL, settings: HttpSettings): Bundle
   };
   return {
     name,
-    find: (digest) =>
-      findInLayout(digest, {
+    async find(digest) {
+      const search = startSearch(settings);
+      return await findInLayout(digest, {
         placeOf: (path) => new URL(path, root).href,
         async read(path, maxBytes) {
           const url = new URL(path, root);
-          const { status, bytes } = await sendRequest({ method: 'GET', url, maxBytes, answers: [200, 404] }, settings);
+          const { status, bytes } = await sendRequest({ method: 'GET', url, maxBytes, answers: [200, 404] }, search);
           return status === 404 ? null : bytes;
         },
-      }),
+      });
+    },
     plan: refuseWriting,
     put: async () => refuseWriting(),
   };

@@ -13,6 +13,10 @@ export type HttpSettings = {
   readonly retries: number;
   readonly firstPauseMs: number;
   readonly plainHttp: boolean;
+  /** For all requests of one search together: a server may be slow a thousand times. */
+  readonly searchTimeoutMs: number;
+  /** When the search ends; absent where something is sent, which takes the time it takes. */
+  readonly deadline?: AbortSignal;
 };
 
 export type HttpRequest = {
@@ -49,13 +53,19 @@ export function sendRequest(request: HttpRequest, settings: HttpSettings): Promi
   return retryPassing(settings, () => sendOnce(request, settings));
 }
 
+/** The settings for one search, which begins now. */
+export function startSearch(settings: HttpSettings): HttpSettings {
+  return { ...settings, deadline: AbortSignal.timeout(settings.searchTimeoutMs) };
+}
+
 /** Runs a step anew while it fails in a way that may pass. */
 export async function retryPassing<T>(settings: HttpSettings, step: () => Promise<T>): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {
       return await step();
     } catch (error) {
-      if (!(error instanceof PassingFault) || attempt >= settings.retries) throw error;
+      const isOver = attempt >= settings.retries || settings.deadline?.aborted === true;
+      if (!(error instanceof PassingFault) || isOver) throw error;
       const pauseMs = error.retryAfterMs ?? settings.firstPauseMs * 2 ** attempt;
       if (pauseMs > longestPauseMs) throw error;
       await settings.wait(pauseMs);
@@ -66,7 +76,8 @@ export async function retryPassing<T>(settings: HttpSettings, step: () => Promis
 /** One attempt, redirects followed. */
 export async function sendOnce(request: HttpRequest, settings: HttpSettings): Promise<HttpAnswer> {
   const extraMs = Math.ceil((request.body?.size ?? request.maxBytes) / slowestBytesPerMs);
-  const signal = AbortSignal.timeout(settings.timeoutMs + extraMs);
+  const timeout = AbortSignal.timeout(settings.timeoutMs + extraMs);
+  const signal = settings.deadline === undefined ? timeout : AbortSignal.any([timeout, settings.deadline]);
   let url = request.url;
   for (let hops = 0; ; hops++) {
     const response = await callFetch(request, url, settings, signal);

@@ -20,7 +20,7 @@ import {
   type RegistryPlan,
 } from '../../../store/index.ts';
 import { runInLanes } from '../concurrency.ts';
-import type { HttpSettings } from '../http/request.ts';
+import { type HttpSettings, startSearch } from '../http/request.ts';
 import type { Access } from './authorization.ts';
 import type { RepositoryReference } from './reference.ts';
 import { listReferrers } from './referrers.ts';
@@ -32,13 +32,13 @@ export function openRegistryStore(
   access: Omit<Access, 'scope'>,
   settings: HttpSettings,
 ): BundleStore {
-  const connect = (scope: Access['scope']): RegistryClient =>
-    new RegistryClient(reference, { ...access, scope }, settings);
   return {
     name: `oci:${reference.name}`,
-    find: (digest) => findReferrers(connect('pull'), digest),
+    find: (digest) =>
+      findReferrers(new RegistryClient(reference, { ...access, scope: 'pull' }, startSearch(settings)), digest),
     plan: (publication) => describePlan(planRegistry(publication, [])),
-    put: (publication, tell) => putInRegistry(connect('pull,push'), publication, tell),
+    put: (publication, tell) =>
+      putInRegistry(new RegistryClient(reference, { ...access, scope: 'pull,push' }, settings), publication, tell),
   };
 }
 
@@ -87,8 +87,15 @@ async function putInRegistry(
       ((await put(item)) ? report.written : report.present).push(planned);
     });
   };
-  await putAll(plan.blobs, describeBlob, ({ digest, content }) => client.writeBlob(digest, content));
-  await putAll([...plan.artifacts, ...plan.referrers], describeManifest, (manifest) => putManifest(client, manifest));
+  const fresh = new Set<string>();
+  await putAll(plan.blobs, describeBlob, async ({ digest, content }) => {
+    const isFresh = await client.writeBlob(digest, content);
+    if (isFresh) fresh.add(digest.hex);
+    return isFresh;
+  });
+  await putAll([...plan.artifacts, ...plan.referrers], describeManifest, (manifest) =>
+    putManifest(client, manifest, fresh),
+  );
   const tags = (await lacksReferrers(client, plan)) ? [...plan.referrersTags, ...plan.subjectTags] : plan.subjectTags;
   await putAll(tags, describeTag, (tag) => extendTag(client, tag));
   return report;
@@ -106,13 +113,20 @@ async function findPushedManifests(client: RegistryClient, publication: Publicat
     .map(({ bytes, digest }) => ({ mediaType: manifestType, digest: Digest.format(digest), size: bytes.byteLength }));
 }
 
-async function putManifest(client: RegistryClient, { digest, bytes, tag }: PlannedManifest): Promise<boolean> {
-  if (tag !== null) {
-    const tagged = await client.readManifest(tag);
-    if (tagged !== null && Digest.equals(tagged.digest, digest)) return false;
-  } else if (await client.hasManifest(digest)) return false;
+async function putManifest(
+  client: RegistryClient,
+  { digest, bytes, tag, layer }: PlannedManifest,
+  fresh: ReadonlySet<string>,
+): Promise<boolean> {
+  if (!fresh.has(layer.hex) && (await holdsManifest(client, digest, tag))) return false;
   await client.writeManifest(tag ?? digest, bytes, manifestType);
   return true;
+}
+
+async function holdsManifest(client: RegistryClient, digest: Digest, tag: string | null): Promise<boolean> {
+  if (tag === null) return await client.hasManifest(digest);
+  const tagged = await client.readManifest(tag);
+  return tagged !== null && Digest.equals(tagged.digest, digest);
 }
 
 /** Asked of the API itself: there are registries that name a subject in their answers and list nothing. */
