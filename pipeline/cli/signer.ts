@@ -22,8 +22,11 @@ type SigningOptions = {
   readonly 'signing-config': string | undefined;
 };
 
-/** The signer that the options name: a key, a given token, or the token of the GitHub workflow that runs this. */
-export function openSigner(options: SigningOptions, world: World): Signer {
+/**
+ * The signer that the options name: a key, a given token, or the token of the GitHub workflow that runs this. A token is
+ * asked for at once, so that a missing permission is told before images are read and not after.
+ */
+export async function openSigner(options: SigningOptions, world: World): Promise<Signer> {
   if (options.key !== undefined && options['identity-token'] !== undefined) {
     throw new Fault('usage.signer', 'Cannot sign with both --key and --identity-token: want one of them');
   }
@@ -35,7 +38,10 @@ export function openSigner(options: SigningOptions, world: World): Signer {
       ...(passphrase === undefined ? {} : { passphrase }),
     });
   }
-  return buildKeylessSigner(services ?? publicGoodServices, openTokenSource(options['identity-token'], world));
+  const identity = openTokenSource(options['identity-token'], world);
+  const signer = buildKeylessSigner(services ?? publicGoodServices, identity);
+  await identity.readToken();
+  return signer;
 }
 
 function readServices(options: SigningOptions, world: World): SigningServices | undefined {

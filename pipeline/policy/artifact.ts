@@ -50,7 +50,7 @@ export function judgeArtifact(digest: Digest, situation: Situation): PolicyJudge
         : [...problems, ...judgeNothingFound(digest, material, candidates), ...judgeUnproven(digest, good.length)]),
     ],
     waivers: activeWaivers(policy, now),
-    ignored: proves ? problems : [],
+    ignored: [...(proves ? problems : []), ...shelf.revocationProblems],
   };
 }
 

@@ -62,13 +62,22 @@ export function readClaims(files: readonly BundleFile[]): {
     try {
       if (file.bundle.content.kind !== 'envelope')
         throw new Fault('bundle.content', `Cannot read ${file.name} as an attestation: it holds a message signature`);
-      claims.push({ file, statement: parseStatement(file.bundle.content.envelope.payload) });
+      claims.push({ file, statement: readStatement(file.bundle, file.bundle.content.envelope.payload) });
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       unreadable.push({ name: file.name, fault: error });
     }
   }
   return { claims, unreadable };
+}
+
+const statements = new WeakMap<SigstoreBundle, Statement>();
+
+/** Read once, however many artifacts are judged by the same pack: SBOMs have megabytes. */
+function readStatement(bundle: SigstoreBundle, payload: Buffer): Statement {
+  const statement = statements.get(bundle) ?? parseStatement(payload);
+  statements.set(bundle, statement);
+  return statement;
 }
 
 export function claimsAbout(claims: readonly Claim[], digest: Digest): readonly Claim[] {
@@ -114,7 +123,7 @@ export function assessAttestation(
 ): Assessment {
   const { name } = claim.file;
   try {
-    const verified = verifyStatement(claim.file.bundle, context.anchors);
+    const verified = verifyOnce(claim.file.bundle, context.anchors);
     const provenance = verified.predicateType === provenanceType ? parseProvenance(verified.statement.predicate) : null;
     const nodeSet = verified.predicateType === nodeSetPredicateType ? parseNodeSet(verified.statement.predicate) : null;
     if (verified.predicateType === referenceType) checkSbomReference(verified.statement.predicate);
@@ -135,6 +144,28 @@ export function assessAttestation(
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     return { name, findings: [findingOf(error, name)] };
+  }
+}
+
+type Verification = { readonly anchors: Anchors; readonly outcome: VerifiedStatement | Fault };
+
+const verifications = new WeakMap<SigstoreBundle, Verification>();
+
+/** Cryptography takes ten milliseconds, and a bundle is met several times: by each artifact, and as the nearest set. */
+function verifyOnce(bundle: SigstoreBundle, anchors: Anchors): VerifiedStatement {
+  const known = verifications.get(bundle);
+  const outcome = known?.anchors === anchors ? known.outcome : attemptVerification(bundle, anchors);
+  verifications.set(bundle, { anchors, outcome });
+  if (outcome instanceof Fault) throw outcome;
+  return outcome;
+}
+
+function attemptVerification(bundle: SigstoreBundle, anchors: Anchors): VerifiedStatement | Fault {
+  try {
+    return verifyStatement(bundle, anchors);
+  } catch (error) {
+    if (error instanceof Fault) return error;
+    throw error;
   }
 }
 

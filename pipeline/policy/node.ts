@@ -52,7 +52,7 @@ export function judgeNode(evidence: Evidence, situation: Situation): PolicyJudge
     checked: [...outcome.counted.map(checkedAttestation), ...facts.checked],
     findings: [...freshness, ...facts.findings, ...outcome.findings],
     waivers: activeWaivers(policy, now),
-    ignored: outcome.ignored,
+    ignored: [...outcome.ignored, ...shelf.revocationProblems],
   };
 }
 

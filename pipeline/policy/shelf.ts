@@ -1,4 +1,4 @@
-import type { Fault, Finding } from '../core/index.ts';
+import { type Fault, type Finding, within } from '../core/index.ts';
 import { nodeSetPredicateType } from '../release/index.ts';
 import {
   assessAttestation,
@@ -16,6 +16,8 @@ import type { Situation } from './situation.ts';
 /** The claims at hand and what they are judged by. */
 export type Shelf = {
   readonly claims: readonly Claim[];
+  /** Why revocations that came signed do not count: an operator who expects one to should hear of it. */
+  readonly revocationProblems: readonly Finding[];
   /** Bundles that make no claim because they do not read. */
   readonly unreadable: readonly { readonly name: string; readonly fault: Fault }[];
   readonly context: AssessmentContext;
@@ -24,8 +26,13 @@ export type Shelf = {
 /** Reads what is at hand, and first of all what was revoked: it is known before anything else is judged. */
 export function openShelf({ policy, material, now }: Situation): Shelf {
   const context = { policy, anchors: material.anchors, now, revocations: policy.revocations };
-  const shelf = { ...readClaims(material.bundles), context };
-  return { ...shelf, context: { ...context, revocations: [...policy.revocations, ...countRevocations(shelf)] } };
+  const read = readClaims(material.bundles);
+  const { revocations, problems } = countRevocations(read.claims, context);
+  return {
+    ...read,
+    revocationProblems: problems,
+    context: { ...context, revocations: [...policy.revocations, ...revocations] },
+  };
 }
 
 /** What does not read could have been the wanted attestation: it is told where nothing else counts. */
@@ -62,13 +69,19 @@ export function claimsOfKind(claims: readonly Claim[], kind: AttestationKind): r
   return claims.filter((claim) => kindOf(claim.statement.predicateType) === kind);
 }
 
-/** Revocations that came signed, by who may revoke. One that cannot be read revokes nothing and admits nothing. */
-function countRevocations({ claims, context }: Shelf): readonly Revocation[] {
-  const { counted } = assessAll(
+/** Revocations that came signed, by who may revoke. One of theirs that cannot be read revokes nothing and admits nothing. */
+function countRevocations(
+  claims: readonly Claim[],
+  context: AssessmentContext,
+): { readonly revocations: readonly Revocation[]; readonly problems: readonly Finding[] } {
+  const { counted, problems } = assessAll(
     claimsOfKind(claims, 'revocation'),
     'revocation',
     context.policy.allow.revocation ?? [],
     context,
   );
-  return counted.flatMap((attestation) => parseRevocations(attestation.verified.statement.predicate));
+  const revocations = counted.flatMap(({ name, verified }) =>
+    within(name, () => parseRevocations(verified.statement.predicate)),
+  );
+  return { revocations, problems };
 }

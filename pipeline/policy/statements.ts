@@ -1,4 +1,5 @@
 import { Digest, type Finding } from '../core/index.ts';
+import type { SigstoreBundle } from '../formats/sigstore-bundle/index.ts';
 import type { StatementReference } from '../release/index.ts';
 import { type Attestation, type Claim, kindOf, type NodeSetAttestation } from './attestation.ts';
 import { buildFinding } from './rules/finding.ts';
@@ -129,12 +130,13 @@ function hiddenFinding(kind: string, reference: StatementReference): Finding {
 }
 
 /** A payload may be an SBOM of many megabytes, and each reference asks for all of them. */
-const payloadDigests = new WeakMap<Claim, string>();
+const payloadDigests = new WeakMap<SigstoreBundle, string>();
 
 function payloadSha256(claim: Claim): string | undefined {
-  const { content } = claim.file.bundle;
+  const { bundle } = claim.file;
+  const { content } = bundle;
   if (content.kind !== 'envelope') return undefined;
-  const known = payloadDigests.get(claim) ?? Digest.of('sha256', content.envelope.payload).hex;
-  payloadDigests.set(claim, known);
+  const known = payloadDigests.get(bundle) ?? Digest.of('sha256', content.envelope.payload).hex;
+  payloadDigests.set(bundle, known);
   return known;
 }

@@ -228,7 +228,14 @@ describe('attest refuses, and leaves no directory,', () => {
     expect(await refused(withKey, { SOURCE_DATE_EPOCH: 'today' })).toMatchObject({ code: 'usage.source-date-epoch' });
   });
 
-  it('a workflow without the token to sign with', async () => {
-    expect((await refused([], { GITHUB_ACTIONS: 'false' })).exit).not.toBe(0);
+  it('a workflow that may not ask for a token, a token that is none or over, before it reads an image', async () => {
+    const unread = ['--image', 'nowhere.bin'];
+    expect(await refused(unread)).toMatchObject({ exit: 2, code: 'usage.identity-token' });
+    const over = `e30.${Buffer.from('{"sub":"x","aud":"sigstore","exp":1}').toString('base64url')}.c2ln`;
+    for (const token of ['none', 'a.b.c', over]) {
+      const outcome = await refused([...unread, '--identity-token', token]);
+      expect(outcome).toMatchObject({ exit: 2, code: 'usage.identity-token' });
+      expect(outcome.stdout).not.toContain(over);
+    }
   });
 });

@@ -12,6 +12,7 @@ import {
   revocationStatement,
   sha256,
   signStatement,
+  stranger,
   tryArtifact,
   tryNode,
   encodeStatement,
@@ -77,6 +78,22 @@ describe('A revocation', () => {
     expect(tryArtifact(imageSha256, makePolicy(), [...bundles, revoke({ versionId: '4757.1.0' })]).codes).toContain(
       'revoked.version',
     );
+  });
+
+  test('by a stranger revokes nothing, and the verdict says that it was there', () => {
+    const forged = signStatement(stranger, revocationStatement({ versionId: '4757.1.0', why: 'denial' }));
+    const notAllowed = signStatement(keys.builds, revocationStatement({ versionId: '4757.1.0', why: 'denial' }));
+    const outcome = tryNode(evidence, makePolicy(), [release, forged, notAllowed]);
+    expect(outcome.verdict).toBe('admit');
+    expect(outcome.ignored.map((finding) => finding.code)).toEqual(['signature.no-key', 'signer.key']);
+  });
+
+  test('by who may revoke that does not read stops everything', () => {
+    const malformed = signStatement(keys.security, { ...revocationStatement(), predicate: { revokes: 'all' } });
+    expect(faultOf(() => tryNode(evidence, makePolicy(), [release, malformed]))).toMatchObject({
+      code: 'revocation.field',
+      where: expect.stringContaining('bundle 2'),
+    });
   });
 
   test('that names nothing is a mistake, not a rule', () => {
@@ -233,6 +250,13 @@ describe('A policy file', () => {
         code: 'policy.yaml',
         where: expect.stringMatching(/^line \d+, column \d+$/),
       });
+    },
+  );
+
+  test.for(['2026-02-30T00:00:00Z', '2026-06-31T00:00:00Z', '2026-02-01T24:00:00Z'])(
+    'that names the time %s, which there is not, is refused',
+    (issuedAt) => {
+      expect(faultOf(() => makePolicy({ issuedAt })).code).toBe('policy.field');
     },
   );
 

@@ -46,7 +46,7 @@ export const runAttest: Run<typeof attestCommand> = async (invocation) => {
   const { options, world } = invocation;
   // Everything that can be refused cheaply is refused before eight gigabytes are read.
   const plan = await readPlan(invocation);
-  const signer = openSigner(options, world);
+  const signer = await openSigner(options, world);
   const out = resolve(world.directory, options.out);
   let release: Release | undefined;
   await writeDirectoryAtomically(out, async (directory) => {
