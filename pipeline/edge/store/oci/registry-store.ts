@@ -42,7 +42,7 @@ export function openRegistryStore(
   };
 }
 
-/** Lists, reads each manifest, then its bundle; the answer to a listing that failed is an answer only if others succeeded. */
+/** Lists, reads each manifest, then its bundle. Where a listing failed, "none" is not known, and some are some. */
 async function findReferrers(client: RegistryClient, digest: Digest): Promise<Found> {
   const { descriptors, digests, faults } = await listReferrers(client, digest);
   const findings = new Findings(digests);
@@ -81,11 +81,12 @@ async function putInRegistry(
     describe: (item: T) => PlannedWrite,
     put: (item: T) => Promise<boolean>,
   ) => {
-    await runInLanes(items, async (item) => {
-      const planned = describe(item);
-      tell(planned.what);
-      ((await put(item)) ? report.written : report.present).push(planned);
+    const outcomes = await runInLanes(items, async (item) => {
+      tell(describe(item).what);
+      return await put(item);
     });
+    for (const [at, item] of items.entries())
+      (outcomes[at] === true ? report.written : report.present).push(describe(item));
   };
   const fresh = new Set<string>();
   await putAll(plan.blobs, describeBlob, async ({ digest, content }) => {
@@ -93,9 +94,8 @@ async function putInRegistry(
     if (isFresh) fresh.add(digest.hex);
     return isFresh;
   });
-  await putAll([...plan.artifacts, ...plan.referrers], describeManifest, (manifest) =>
-    putManifest(client, manifest, fresh),
-  );
+  for (const manifests of [plan.artifacts, plan.referrers])
+    await putAll(manifests, describeManifest, (manifest) => putManifest(client, manifest, fresh));
   const tags = (await lacksReferrers(client, plan)) ? [...plan.referrersTags, ...plan.subjectTags] : plan.subjectTags;
   await putAll(tags, describeTag, (tag) => extendTag(client, tag));
   return report;
