@@ -90,7 +90,8 @@ function tell(
   const page = results.map(renderResult).join('');
   if (out !== undefined) {
     world.stdout.write(page);
-    if (bundles.length > 0) world.stdout.write(`Wrote ${bundles.length} bundles to ${out}\n`);
+    if (bundles.length > 0)
+      world.stdout.write(`Wrote ${bundles.length} bundle${bundles.length === 1 ? '' : 's'} to ${out}\n`);
     return;
   }
   world.stderr.write(page);
@@ -99,7 +100,7 @@ function tell(
 
 function renderResult({ digest, fetched: { bundles, passedOver, unanswered } }: Result): string {
   const lines = [
-    `${digest}: ${bundles.length === 0 ? 'no bundle' : `${bundles.length} bundles`}`,
+    `${digest}: ${bundles.length === 0 ? 'no bundle' : `${bundles.length} bundle${bundles.length === 1 ? '' : 's'}`}`,
     ...bundles.map(({ predicateType, from }) => `  ${predicateType ?? 'a signed message'}  from ${from}`),
     ...passedOver.map((fault) => `  passed over: ${renderFault(fault)}`),
     ...unanswered.map(({ store, fault }) => `  no answer from ${store}: ${renderFault(fault)}`),
