@@ -67,7 +67,7 @@ function verifiable(step: () => boolean): boolean {
     if (!(error instanceof Fault) || error.code === 'attest.unverifiable') throw error;
     throw new Fault('attest.unverifiable', `Cannot release the bundle: it does not verify. ${error.message}`, {
       cause: error,
-      next: 'Sign again; where it stays, check that --trusted-root belongs to the services of --signing-config',
+      next: 'Sign again; where it stays, give the current --trusted-root of the services that signed',
       ...(error.where === undefined ? {} : { where: error.where }),
     });
   }

@@ -60,7 +60,7 @@ export function inFile<T>(path: string, step: () => T): T {
 
 export type NumberedLine = { readonly number: number; readonly line: Uint8Array };
 
-/** The lines of a file of JSON lines, counted from 1, those without any character but white space left out. Fault: limit.lines. */
+/** The lines of a file of JSON lines, counted from 1, those without any character but white space left out. Fault: limit.bundle-lines. */
 export function splitLines(bytes: Uint8Array): readonly NumberedLine[] {
   const lines: NumberedLine[] = [];
   let number = 0;
@@ -71,7 +71,7 @@ export function splitLines(bytes: Uint8Array): readonly NumberedLine[] {
     if (line.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d)) continue;
     lines.push({ number: number + 1, line });
     if (lines.length > limits.bundleLines)
-      throw new Fault('limit.lines', `Cannot read the lines: more than ${limits.bundleLines}`);
+      throw new Fault('limit.bundle-lines', `Cannot read the lines: more than ${limits.bundleLines}`);
   }
   return lines;
 }

@@ -86,16 +86,17 @@ function judgeUsrHash(args: readonly KernelArgument[], evidence: Evidence): read
     .filter((argument) => argument.name === 'verity.usrhash' || argument.name === 'usrhash')
     .map((argument) => argument.value ?? '');
   const mapped = usrVerityOf(evidence)?.rootHash ?? null;
-  const contradicts = new Set(said).size > 1 || (mapped !== null && said.some((hash) => hash !== mapped));
-  if (!contradicts && said.length <= 1) return [];
+  // The initrd maps /usr by this argument alone: a mapping without it was made by somebody else, or the text was changed.
+  const agrees = mapped === null ? said.length <= 1 : said.length === 1 && said[0] === mapped;
+  if (agrees) return [];
   return [
     buildFinding(
       'command-line.usr-hash',
       'untrusted',
-      `The kernel command line names the usr hash ${said.length} times: ${said.join(', ')}; the mapping under /usr has ${mapped ?? 'none'}`,
+      `The kernel command line names ${said.length === 0 ? 'no usr hash' : `usr hash ${said.join(' and ')}`}; the mapping under /usr has ${mapped ?? 'none'}`,
       {
         field: 'kernel.commandLine',
-        actual: said.join(', '),
+        actual: said.length === 0 ? null : said.join(', '),
         expected: mapped ?? 'one usr hash',
         next,
       },

@@ -66,12 +66,13 @@ function judgeMerge(kind: Kind, { overlay, merged }: ExtensionState): readonly F
       ),
     );
   }
-  if (overlay !== null && overlay.recordedDevice !== null && overlay.recordedDevice !== overlay.device) {
+  // systemd itself takes an overlay for its own merge by this record alone (is_our_mount_point() in src/sysext/sysext.c).
+  if (overlay !== null && overlay.recordedDevice !== overlay.device) {
     findings.push(
       buildFinding(
         'extension.merge-record',
         'untrusted',
-        `The record of the merge is for device ${overlay.recordedDevice}, the overlay is ${overlay.device}`,
+        `The record of the merge is for device ${overlay.recordedDevice ?? 'none'}, the overlay is ${overlay.device}`,
         {
           field: `${kind}.overlay`,
           actual: overlay.recordedDevice,

@@ -65,6 +65,10 @@ export async function readSysext(source: Source, hashLeaves: LeafHasher, imageNa
     ...(verity === null || parts.verity === undefined
       ? []
       : describePartitionGuids(verity.report.rootHash, parts.data, parts.verity)),
+    ...parts.unrelated.map(
+      ({ number, label }) =>
+        `Partition ${number} (${label}) is of a type that does not belong to the data: it protects nothing`,
+    ),
   ];
   const partitionArchitecture = parts.architecture;
   return { layout: 'ddi', gpt, verity, partitionArchitecture, signature, problems, ...describe(tree, imageName) };
@@ -85,6 +89,8 @@ type Parts = {
   readonly data: Partition;
   readonly verity: Partition | undefined;
   readonly signature: Partition | undefined;
+  /** Verity and signature partitions of another kind or machine than the data: they protect nothing here. */
+  readonly unrelated: readonly Partition[];
 };
 
 /** The one root or usr partition, with the verity and signature partitions of its kind and architecture. */
@@ -116,12 +122,14 @@ function findParts(gpt: Gpt, source: Source): Parts {
       );
     return found?.partition;
   };
+  const used = [data.partition, sibling('verity'), sibling('verity-signature')] as const;
   return {
     tree: data.type.tree,
     architecture: data.type.architecture,
     data: data.partition,
-    verity: sibling('verity'),
-    signature: sibling('verity-signature'),
+    verity: used[1],
+    signature: used[2],
+    unrelated: typed.map(({ partition }) => partition).filter((partition) => !used.includes(partition)),
   };
 }
 

@@ -8,6 +8,7 @@ import {
   judgeNodeImage,
   judgeSysext,
   type NodeImage,
+  openNodeImage,
   readNodeImage,
   readSysext,
   type Sysext,
@@ -22,6 +23,7 @@ beforeAll(() => {
 });
 
 const sector = 512;
+const openDisk = async (bytes: Buffer) => Promise.resolve(openNodeImage(memorySource(bytes, 'disk.bin')));
 const readDisk = (bytes: Buffer) => readNodeImage(memorySource(bytes, 'disk.bin'), hashLeavesInline);
 const readExtension = (bytes: Buffer, name?: string) =>
   readSysext(memorySource(bytes, 'falco.raw'), hashLeavesInline, name);
@@ -53,7 +55,7 @@ describe('a disk with two USR partitions that hold something', () => {
   };
 
   it('is described by the one that boots, and the other is named', async () => {
-    const image = await readDisk(filled());
+    const image = await openDisk(filled());
     expect(image.usr.partition?.label).toBe('USR-A');
     expect(image.problems).toEqual([expect.stringMatching(/^Partition 4 \(USR-B\) holds another \/usr: /)]);
   });
@@ -75,12 +77,12 @@ describe('a disk', () => {
       const label = (number: number) => entries.subarray((number - 1) * entryBytes + 56, number * entryBytes);
       label(9).copy(label(6));
     });
-    await expect(readDisk(twice)).rejects.toMatchObject({ code: 'image.label' });
+    await expect(openDisk(twice)).rejects.toMatchObject({ code: 'image.label' });
   });
 
   it('whose ROOT cannot be read says that its extensions are not listed', async () => {
     const blank = Buffer.from(disk).fill(0, 208_896 * sector, 208_896 * sector + 8192);
-    expect((await readDisk(blank)).problems).toEqual([
+    expect((await openDisk(blank)).problems).toEqual([
       expect.stringMatching(/^Partition 9 \(ROOT\) holds no file system/),
     ]);
   });
@@ -88,11 +90,11 @@ describe('a disk', () => {
   it('without a USR partition that holds a file system is refused by name', async () => {
     const blank = Buffer.from(disk).fill(0, usr.a, usr.a + 128 * 1024);
     expect(isNodeImage(memorySource(blank))).toBe(true);
-    await expect(readDisk(blank)).rejects.toMatchObject({ code: 'image.usr' });
+    await expect(openDisk(blank)).rejects.toMatchObject({ code: 'image.usr' });
   });
 
   it('whose backup table is gone is read, and says so', async () => {
-    const { problems } = await readDisk(Buffer.from(disk).fill(0, disk.length - 33 * sector));
+    const { problems } = await openDisk(Buffer.from(disk).fill(0, disk.length - 33 * sector));
     expect(problems).toEqual([expect.stringContaining('backup table')]);
   });
 });
@@ -147,6 +149,17 @@ describe('an extension with verity', () => {
     expect((await readExtension(renamed)).problems).toEqual([
       expect.stringMatching(/^Partition 1 has GUID .*, want the half of the root hash/),
     ]);
+  });
+
+  it('tells where a verity partition is of a type for other data: it protects nothing', async () => {
+    // 77ff5f63-e7b6-4633-acf4-1565b864c0e6, a usr partition's, beside a root partition.
+    const type = Buffer.from('635fff77b6e73346acf41565b864c0e6', 'hex');
+    const retyped = await readExtension(rewriteTable(falco, (entries) => type.copy(entries, entryBytes)));
+    expect(retyped.verity).toBeNull();
+    expect(retyped.problems).toEqual([
+      expect.stringMatching(/^Partition 2 \(root-x86-64-verity\) .* protects nothing$/),
+    ]);
+    expect(judgeSysext(retyped)).toMatchObject([{ code: 'image.signed-root-hash' }]);
   });
 
   it('contradicts itself where a signature is there and no verity', () => {

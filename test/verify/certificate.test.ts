@@ -36,6 +36,14 @@ function codeOf(extensions: readonly Buffer[]): string {
   return faultOf(() => parseSigningCertificate(certificate(extensions))).code;
 }
 
+/** ecdsa-with-SHA384 where the signed part says ecdsa-with-SHA256: nobody signed that. */
+function withOuterAlgorithm(whole: Buffer): Buffer {
+  const sha256 = Buffer.from('06082a8648ce3d040302', 'hex');
+  const changed = Buffer.from(whole);
+  changed[whole.lastIndexOf(sha256) + sha256.length - 1] = 3;
+  return changed;
+}
+
 const names = (...items: readonly Buffer[]) => extension('2.5.29.17', sequence(...items), true);
 
 describe('a signing certificate', () => {
@@ -106,6 +114,7 @@ describe('a signing certificate', () => {
   test.each<[string, (whole: Buffer) => Buffer]>([
     ['with bytes after it', (whole) => Buffer.concat([whole, Buffer.from([0])])],
     ['cut short', (whole) => whole.subarray(0, -1)],
+    ['that names another algorithm beside its signed part', (whole) => withOuterAlgorithm(whole)],
     ['of nothing', () => Buffer.alloc(0)],
     ['of other bytes', () => sequence(utf8('not a certificate'))],
   ])('%s is refused', (_, change) => {

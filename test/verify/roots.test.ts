@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { Anchors, OpenedRoot } from '../../pipeline/trust/index.ts';
 import { verifyStatement } from '../../pipeline/verify/index.ts';
+import { sha256 } from '../support/loopback-sigstore/certificate.ts';
+import {
+  answerTimestamp,
+  createTimestampAuthority,
+  type TimestampAuthority,
+} from '../support/loopback-sigstore/timestamp-authority.ts';
 import { anchorsOf, type BundleJson, faultOf, loadVector, parseJsonOf } from './vectors.ts';
 
 const github = 'https://token.actions.githubusercontent.com';
@@ -26,6 +32,9 @@ function changed(name: string, change: (material: BundleJson['verificationMateri
 
 const stamped = loadVector('keyless-rekor-v2-timestamp').bundle;
 const promised = loadVector('keyless-rekor-v1').bundle;
+const signedAt = new Date(
+  verifyStatement(stamped, loadVector('keyless-rekor-v2-timestamp').anchors).signer.signedAt[0]!.at,
+);
 
 describe('a root', () => {
   const whole = rootOf('rekor-v2');
@@ -84,6 +93,39 @@ describe('a root', () => {
       const fault = faultOf(() => verifyStatement(twice, only(rootOf('rekor-v1', thresholds))));
       expect(fault.code).toMatch(/^bundle\.(?:log-entry|timestamp)$/);
     }
+  });
+
+  test('counts one clock once, whatever times it tells', () => {
+    const at = signedAt;
+    const clocks = [createTimestampAuthority(at), createTimestampAuthority(at)] as const;
+    const signature = Buffer.from(parseJsonOf(stamped).dsseEnvelope.signatures[0]!.sig, 'base64');
+    const tell = (clock: TimestampAuthority, seconds: number) => {
+      const request = { artifactHash: sha256(signature).toString('base64'), hashAlgorithm: 'sha256' };
+      const body = Buffer.from(JSON.stringify(request));
+      const token = answerTimestamp(clock, body, new Date(signedAt.getTime() + seconds * 1000)).body;
+      return { signedTimestamp: Buffer.from(token).toString('base64') };
+    };
+    const [described] = whole.document.timestampAuthorities;
+    const timestampAuthorities = clocks.map(({ signer, root }) => ({
+      ...described!,
+      certChain: { certificates: [signer, root].map(({ der }) => ({ rawBytes: der.toString('base64') })) },
+    }));
+    const told = (...rfc3161Timestamps: readonly { signedTimestamp: string }[]) =>
+      changed('keyless-rekor-v2-timestamp', (material) => {
+        material.timestampVerificationData = { rfc3161Timestamps: [...rfc3161Timestamps] };
+      });
+    const wanting = (timestamps: number) => {
+      const root = rootOf('rekor-v2', { ...strict, timestamps });
+      return only({ ...root, document: { ...root.document, timestampAuthorities } });
+    };
+    const [first, second] = clocks;
+    const twice = told(tell(first, 0), tell(first, 1));
+    expect(verifyStatement(twice, wanting(1)).signer.signedAt).toHaveLength(2);
+    expect(verifyStatement(told(tell(first, 0), tell(second, 1)), wanting(2)).signer.signedAt).toHaveLength(2);
+    expect(faultOf(() => verifyStatement(twice, wanting(2)))).toMatchObject({
+      code: 'bundle.timestamp',
+      message: expect.stringContaining('1 time sources, want 2'),
+    });
   });
 
   test('whose log was retired before the signature does not vouch with that log', () => {
