@@ -12,7 +12,7 @@ export type Writer = AsyncDisposable & {
   readonly write: (path: string, content: Blob, check?: (written: string) => Promise<void>) => Promise<void>;
 };
 
-/** Makes the directory where it is not there, its parent must be. Faults: file.write. */
+/** Opens a directory to write to, and makes it where it is not there. Faults: file.write. */
 export async function openWriter(root: string, shown: string): Promise<Writer> {
   const beside = await attempt(shown, async () => {
     await mkdir(root, { recursive: true });
