@@ -5,7 +5,11 @@ import { runCommandLine } from '../support/command-line.ts';
 import { demo, openWorkshop, readDemoCertificate, readDemoImage, type Workshop } from '../support/demo-images.ts';
 
 let workshop: Workshop;
-const whole: { image: Uint8Array; falco: Uint8Array } = { image: new Uint8Array(), falco: new Uint8Array() };
+const whole: Record<'image' | 'falco' | 'payload', Buffer> = {
+  image: Buffer.alloc(0),
+  falco: Buffer.alloc(0),
+  payload: Buffer.alloc(0),
+};
 
 beforeAll(() => {
   workshop = openWorkshop(demo.kubernetes);
@@ -14,19 +18,21 @@ beforeAll(() => {
   workshop.write(demo.image, whole.image);
   workshop.write(demo.falco, whole.falco);
   workshop.write('sysexts.crt', readDemoCertificate());
+  whole.payload = whole.image.subarray(usrStart, usrStart + 65_536 * 512);
+  workshop.write('update.bin', whole.payload);
 });
 afterAll(() => workshop[Symbol.dispose]());
 
 const inspect = (...args: string[]) => runCommandLine(['inspect', ...args], workshop);
-const altered = (bytes: Uint8Array, change: (copy: Buffer) => void): Buffer => {
+const altered = (bytes: Buffer, change: (copy: Buffer) => void): Buffer => {
   const copy = Buffer.from(bytes);
   change(copy);
   return copy;
 };
 
-/** Partition 3 of the demo's disk and the first bytes of a data block and of a hash block in it. */
+/** Partition 3 of the demo's disk, and in it the first block of the hash tree, behind the superblock's. */
 const usrStart = 40_960 * 512;
-const hashTreeStart = usrStart + 24 * 1024 * 1024 + 4096;
+const hashTreeStart = 24 * 1024 * 1024 + 4096;
 
 describe('inspect of a node image and sysexts', () => {
   it('prints one JSON document with the facts of each file, in the order given', async () => {
@@ -99,16 +105,15 @@ describe('inspect of a node image and sysexts', () => {
   });
 
   it('computes whole-image digests where they are asked for', async () => {
-    const { json } = await inspect(demo.image, '--digest', 'sha256', 'sha512', '--json');
+    const { json } = await inspect('update.bin', '--digest', 'sha256', 'sha512', '--json');
     expect(json).toMatchObject({
-      files: [{ sha256: Digest.of('sha256', whole.image).hex, sha512: Digest.of('sha512', whole.image).hex }],
+      files: [{ sha256: Digest.of('sha256', whole.payload).hex, sha512: Digest.of('sha512', whole.payload).hex }],
     });
     const other = await inspect(demo.kubernetes, '--digest', 'md5');
     expect(other).toMatchObject({ exit: 2, code: 'usage.digest' });
   });
 
   it('opens a bare USR partition as it opens the one in a disk', async () => {
-    workshop.write('update.bin', whole.image.subarray(usrStart, usrStart + 65_536 * 512));
     const { exit, json } = await inspect('update.bin', '--json');
     expect(exit).toBe(0);
     expect(json).toMatchObject({
@@ -138,7 +143,7 @@ describe('inspect of a node image and sysexts', () => {
 
 describe('inspect of a file that contradicts itself', () => {
   it('exits 3 and names both usr hashes where a data block was altered, and the block', async () => {
-    const changed = altered(whole.image, (copy) =>
+    const changed = altered(whole.payload, (copy) =>
       copy.writeUInt8(copy.readUInt8(hashTreeStart + 4096) ^ 1, hashTreeStart + 4096),
     );
     workshop.write('altered.bin', changed);

@@ -205,9 +205,21 @@ describe('verify does not judge', () => {
   it.each([
     ['sha256:abc', 2, 'usage.digest'],
     [`sha512:${'a'.repeat(128)}`, 2, 'usage.digest'],
-    ['nowhere.raw', 4, 'file.missing'],
-    ['release', 4, 'file.kind'],
   ])('%s', async (operand, exit, code) => {
     expect(await verify(operand, ...byPolicy, '--trust-pack', pack)).toMatchObject({ exit, code });
+  });
+
+  it.each([
+    ['nowhere.raw', 'file.missing'],
+    ['release', 'file.kind'],
+  ])('%s has a verdict of its own, and the others are judged all the same', async (operand, code) => {
+    const outcome = await verify(operand, demo.falco, ...byPolicy, '--trust-pack', pack, '--json');
+    expect(outcome.exit).toBe(4);
+    expect(outcome.json).toMatchObject({
+      verdicts: [
+        { subject: operand, verdict: 'refuse', exit: 4, findings: [{ code, reason: 'unavailable' }] },
+        { subject: demo.falco, verdict: 'admit' },
+      ],
+    });
   });
 });

@@ -165,18 +165,18 @@ function placeSituation({ images, pack, bundles, trustedRoots, publicKeys }: Sit
   };
 }
 
-/** Reads a YAML file of ours. Faults: config.case, file.*. */
+/** Reads a YAML file of ours: one document without aliases. Faults: config.case, file.*. */
 export function readYamlFile(path: string): unknown {
-  const document = parseDocument(decodeUtf8(readSmallFile(path, limits.caseFileBytes), path), {
-    version: '1.2',
-    uniqueKeys: true,
-    strict: true,
-    prettyErrors: false,
-  });
-  const [problem] = [...document.errors, ...document.warnings];
-  if (problem !== undefined)
-    throw new Fault('config.case', `Cannot read ${path}: ${problem.message.split('\n')[0] ?? ''}`, { where: path });
-  return document.toJS({ maxAliasCount: 0 }) as unknown;
+  const text = decodeUtf8(readSmallFile(path, limits.caseFileBytes), path);
+  try {
+    const document = parseDocument(text, { version: '1.2', uniqueKeys: true, strict: true, prettyErrors: false });
+    const [problem] = [...document.errors, ...document.warnings];
+    if (problem !== undefined) throw problem;
+    return document.toJS({ maxAliasCount: 0 }) as unknown;
+  } catch (cause) {
+    const problem = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
+    throw new Fault('config.case', `Cannot read ${path}: ${problem}`, { where: path, cause });
+  }
 }
 
 function parseYamlFile<T extends z.ZodMiniType>(schema: T, path: string): z.output<T> {

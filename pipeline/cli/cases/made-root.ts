@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -17,11 +18,46 @@ import type { Case } from './case-file.ts';
 import type { ImageShelf } from './image-shelf.ts';
 
 /** Makes the root of a case's node in an empty directory: the honest node, then what is different. Faults: config.case, file.*. */
-export function makeRoot({ base, file, directory }: Case, top: string, shelf: ImageShelf): void {
-  const root = new MadeRoot(top);
+export function makeRoot(one: Case, top: string, shelf: ImageShelf): void {
+  const root = new MadeRoot(top, undefined);
+  makeBase(one.base, root, shelf);
+  makeDifferent(one, root, shelf);
+}
+
+/** One root for all cases of a base: what a case changes is undone after it, which is less work than a root for each. */
+export type SharedRoot = {
+  readonly top: string;
+  /** Makes the root of a case. Faults: config.case, file.*. */
+  readonly change: (one: Case) => void;
+  /** Makes it the honest node's again. */
+  readonly restore: () => void;
+};
+
+/** @param place an empty directory */
+export function openSharedRoot(base: Case['base'], place: string, shelf: ImageShelf): SharedRoot {
+  const top = join(place, 'root');
+  const attic = join(place, 'attic');
+  mkdirSync(top);
+  mkdirSync(attic);
+  makeBase(base, new MadeRoot(top, undefined), shelf);
+  let changed: MadeRoot | undefined;
+  return {
+    top,
+    change: (one) => {
+      changed = new MadeRoot(top, attic);
+      makeDifferent(one, changed, shelf);
+    },
+    restore: () => changed?.undo(),
+  };
+}
+
+function makeBase(base: Case['base'], root: MadeRoot, shelf: ImageShelf): void {
   if (base.root !== undefined) copyTree(base.root, root, '');
   placeImages(base.images, root, shelf);
   placeLinks(base.links, root);
+}
+
+function makeDifferent({ file, directory }: Case, root: MadeRoot, shelf: ImageShelf): void {
   for (const path of file.remove) root.remove(path);
   const overlay = join(directory, 'root');
   if (existsSync(overlay)) copyTree(overlay, root, '');
@@ -36,30 +72,27 @@ export function makeRoot({ base, file, directory }: Case, top: string, shelf: Im
 /** A directory that is filled by paths of the node. Links in it are never followed: one could lead out of it. */
 class MadeRoot {
   readonly #top: string;
+  /** Where what is replaced is kept until `undo`; without it, it is removed. */
+  readonly #attic: string | undefined;
   /** Directories that were made or looked at: no need to look again. */
-  readonly #directories = new Set<string>();
+  readonly #directories = new Set<string>(['']);
+  readonly #undo: (() => void)[] = [];
 
-  constructor(top: string) {
+  constructor(top: string, attic: string | undefined) {
     this.#top = top;
-    this.#directories.add('');
+    this.#attic = attic;
   }
 
   /** Makes a file or link where `make` is told; what was there is taken away first. */
   place(path: string, make: (place: string) => void): void {
     const place = this.#placeOf(path);
-    try {
-      make(place);
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-      this.#clear(place);
-      make(place);
-    }
+    this.#clear(place);
+    make(place);
   }
 
   remove(path: string): void {
     const place = this.#placeOf(path);
-    if (lstatSync(place, { throwIfNoEntry: false }) === undefined) throw missing(path, 'remove');
-    this.#clear(place);
+    if (!this.#clear(place)) throw missing(path, 'remove');
   }
 
   /** Changes a text. Images are hard links to what other cases use, too: a new file takes the place of the old one. */
@@ -76,10 +109,18 @@ class MadeRoot {
     this.makeDirectory(parentOf(path));
     const place = this.#top + path;
     const stats = lstatSync(place, { throwIfNoEntry: false });
-    if (stats === undefined) mkdirSync(place);
-    else if (!stats.isDirectory())
+    if (stats === undefined) {
+      mkdirSync(place);
+      this.#undo.push(() => rmSync(place, { recursive: true, force: true }));
+    } else if (!stats.isDirectory()) {
       throw new Fault('config.case', `Cannot place a file below ${path}: it is no directory`, { where: path });
+    }
     this.#directories.add(path);
+  }
+
+  /** Last change first, so that each finds what it left. */
+  undo(): void {
+    for (const step of this.#undo.splice(0).reverse()) step();
   }
 
   #placeOf(path: string): string {
@@ -87,10 +128,29 @@ class MadeRoot {
     return this.#top + path;
   }
 
-  #clear(place: string): void {
-    rmSync(place, { recursive: true, force: true });
-    this.#directories.clear();
-    this.#directories.add('');
+  /** Takes away what is at a place; false where nothing is. */
+  #clear(place: string): boolean {
+    const stats = lstatSync(place, { throwIfNoEntry: false });
+    const attic = this.#attic;
+    if (stats === undefined) {
+      if (attic !== undefined) this.#undo.push(() => rmSync(place, { recursive: true, force: true }));
+      return false;
+    }
+    if (attic === undefined) {
+      rmSync(place, { recursive: true });
+    } else {
+      const kept = join(attic, String(this.#undo.length));
+      renameSync(place, kept);
+      this.#undo.push(() => {
+        rmSync(place, { recursive: true, force: true });
+        renameSync(kept, place);
+      });
+    }
+    if (stats.isDirectory()) {
+      this.#directories.clear();
+      this.#directories.add('');
+    }
+    return true;
   }
 }
 
@@ -114,8 +174,7 @@ function placeImages(images: Case['base']['images'], root: MadeRoot, shelf: Imag
 function linkOrCopy(image: string, place: string): void {
   try {
     linkSync(image, place);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') throw error;
+  } catch {
     copyFileSync(image, place);
   }
 }

@@ -9,7 +9,7 @@ import { runVerify } from '../commands/verify.ts';
 import type { World } from '../world.ts';
 import { type Case, readYamlFile } from './case-file.ts';
 import { type ImageShelf, openImageShelf } from './image-shelf.ts';
-import { makeRoot } from './made-root.ts';
+import { openSharedRoot, type SharedRoot } from './made-root.ts';
 
 /** The part of a finding that a verdict document has and a case compares. */
 export type ToldFinding = {
@@ -44,32 +44,35 @@ export function openCaseRunner(defaultTime: Date, given?: ImageShelf): CaseRunne
   const images = join(scratch, 'images');
   mkdirSync(images);
   const shelf = given ?? openImageShelf(images);
-  let count = 0;
-  // Small files are removed while the next case is judged.
-  const removals: Promise<void>[] = [];
+  const roots = new Map<string, SharedRoot>();
+  const openRoot = (base: Case['base']): SharedRoot => {
+    const key = JSON.stringify([base.root, base.images, base.links]);
+    const root = roots.get(key) ?? openSharedRoot(base, mkdtempSync(join(scratch, 'node-')), shelf);
+    roots.set(key, root);
+    return root;
+  };
   return {
     run: async (one) => {
-      const place = join(scratch, `case-${++count}`);
-      mkdirSync(place);
+      const at = one.file.at ?? one.base.at ?? defaultTime.toISOString();
+      if (one.file.subject !== undefined)
+        return compare(one, await judge(one, scratch, at, prepareArtifact(one.file.subject, shelf)));
+      const root = openRoot(one.base);
       try {
-        return compare(one, await judge(one, place, shelf, defaultTime));
+        root.change(one);
+        return compare(one, await judge(one, scratch, at, prepareNode(one, scratch, root.top)));
       } finally {
-        removals.push(rm(place, { recursive: true, force: true }));
+        root.restore();
       }
     },
-    [Symbol.asyncDispose]: async () => {
-      await Promise.allSettled(removals);
-      await rm(scratch, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: () => rm(scratch, { recursive: true, force: true }),
   };
 }
 
 type Told = Pick<CaseOutcome, 'verdict' | 'exit' | 'findings'>;
 
 /** Runs the very command that a node or an auditor runs, so that a case can never pass by a second path. */
-async function judge(one: Case, place: string, shelf: ImageShelf, defaultTime: Date): Promise<Told> {
+async function judge(one: Case, place: string, at: string, run: Prepared): Promise<Told> {
   const { base, file } = one;
-  const at = file.at ?? base.at ?? defaultTime.toISOString();
   const pack = file.pack === undefined ? (base.pack ?? null) : file.pack;
   const policy = join(place, 'policy.json');
   writeFileSync(policy, JSON.stringify(mergeFields(readYamlFile(base.policy), file.policy)));
@@ -85,8 +88,6 @@ async function judge(one: Case, place: string, shelf: ImageShelf, defaultTime: D
     at,
     json: true,
   };
-  // What cannot be made is no outcome of a case: its faults are told, not compared.
-  const run = file.subject === undefined ? prepareNode(one, place, shelf) : prepareArtifact(file.subject, shelf);
   const output: string[] = [];
   const world = quietWorld(directory, new Date(at), output);
   try {
@@ -106,11 +107,8 @@ function prepareArtifact(subject: NonNullable<Case['file']['subject']>, shelf: I
   return (material, world) => runVerify({ operands, options: { ...material, dir: undefined }, world });
 }
 
-function prepareNode(one: Case, place: string, shelf: ImageShelf): Prepared {
-  const root = join(place, 'root');
+function prepareNode(one: Case, place: string, root: string): Prepared {
   const state = join(place, 'state.json');
-  mkdirSync(root);
-  makeRoot(one, root, shelf);
   writeFileSync(state, JSON.stringify({ ...emptyState, ...one.file.state }));
   const own = { root, state, evidence: undefined, join: false } as const;
   return (material, world) => runNodeVerify({ operands: [], options: { ...material, ...own }, world });

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
-import { decide, Digest, type Exit, exit, Fault, limits } from '../../core/index.ts';
+import { decide, Digest, type Exit, exit, Fault, type Finding, limits } from '../../core/index.ts';
 import { openHashingPool } from '../../edge/hashing/index.ts';
-import { emptyState, judgeArtifact, parsePolicy } from '../../policy/index.ts';
+import { emptyState, judgeArtifact, parsePolicy, type PolicyJudgement } from '../../policy/index.ts';
 import { buildVerdictDocument, renderVerdict, type VerdictReport } from '../../report/index.ts';
 import type { Run } from '../command.ts';
 import { inFile, parseTime, readConfiguration, renderJson } from '../inputs.ts';
@@ -17,8 +17,7 @@ export const runVerify: Run<typeof verifyCommand> = async ({ operands, options, 
   const reports: VerdictReport[] = [];
   await using hashing = openHashingPool();
   for (const operand of operands) {
-    const subject = parseDigestOperand(operand) ?? (await digestOf(resolve(world.directory, operand)));
-    const judgement = judgeArtifact(subject, { policy, material, state: emptyState, now });
+    const judgement = await judgeOperand(operand);
     reports.push({
       subject: operand,
       verdict: decide(judgement),
@@ -32,12 +31,38 @@ export const runVerify: Run<typeof verifyCommand> = async ({ operands, options, 
   else for (const report of reports) world.stdout.write(renderVerdict(report));
   return worst(reports.map((report) => report.verdict.exit));
 
+  /** A file that cannot be read gets a verdict of its own: the others are judged all the same. */
+  async function judgeOperand(operand: string): Promise<PolicyJudgement> {
+    const named = parseDigestOperand(operand);
+    try {
+      const subject = named ?? (await digestOf(resolve(world.directory, operand)));
+      return judgeArtifact(subject, { policy, material, state: emptyState, now });
+    } catch (error) {
+      if (!(error instanceof Fault) || named !== undefined) throw error;
+      return unreadable(operand, error);
+    }
+  }
+
   async function digestOf(path: string): Promise<Digest> {
     const [sha256] = await hashing.digestFile(path, ['sha256']);
     if (sha256 === undefined) throw new Fault('file.read', `Cannot read ${path}`);
     return sha256;
   }
 };
+
+function unreadable(operand: string, { code, message, next }: Fault): PolicyJudgement {
+  const finding: Finding = {
+    code,
+    reason: 'unavailable',
+    message,
+    field: operand,
+    actual: null,
+    expected: 'a readable file',
+    grade: null,
+    next: next ?? 'Give a file that is there, or its sha256:<hex>',
+  };
+  return { identityDigest: null, attestations: [], ignored: [], checked: [], findings: [finding], waivers: [] };
+}
 
 /** `sha256:<hex>` and its like; undefined for a file. Another algorithm is refused, not taken for a file's name. Fault: usage.digest. */
 function parseDigestOperand(operand: string): Digest | undefined {
