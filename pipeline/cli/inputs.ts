@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Fault, limits, within } from '../core/index.ts';
 import { readSmallFile } from '../edge/files/index.ts';
@@ -100,3 +101,22 @@ export const inputLimits = {
   pem: limits.pemBytes,
   upstream: limits.checksumListBytes,
 } as const;
+
+const directoryFiles = 10_000;
+
+/** The names in a directory, sorted by code unit. Faults: file.missing, limit.directory. */
+export function listDirectory(world: World, directory: string): readonly string[] {
+  let names: readonly string[];
+  try {
+    names = readdirSync(resolve(world.directory, directory)).sort();
+  } catch (cause) {
+    throw new Fault('file.missing', `Cannot read the directory ${directory}`, { where: directory, cause });
+  }
+  if (names.length > directoryFiles)
+    throw new Fault(
+      'limit.directory',
+      `Cannot read the directory ${directory}: ${names.length} files, want at most ${directoryFiles}`,
+      { where: directory },
+    );
+  return names;
+}

@@ -1,5 +1,4 @@
-import { readdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { Fault, type Json, limits } from '../core/index.ts';
 import { parseJsonBytes } from '../formats/json/index.ts';
 import { parseBundle } from '../formats/sigstore-bundle/index.ts';
@@ -12,7 +11,15 @@ import {
   parseTrustPack,
   type TrustPack,
 } from '../trust/index.ts';
-import { asConfiguration, inFile, inputLimits, readConfiguration, readInput, splitLines } from './inputs.ts';
+import {
+  asConfiguration,
+  inFile,
+  inputLimits,
+  listDirectory,
+  readConfiguration,
+  readInput,
+  splitLines,
+} from './inputs.ts';
 import type { World } from './world.ts';
 
 /** Where attestations, roots and keys come from. None of it is trusted: the policy picks what counts. */
@@ -26,7 +33,8 @@ export type MaterialOptions = {
 
 /** Reads all that was given and opens what the policy pins of it. A bundle that cannot be read is told, not fatal. */
 export function readMaterial(options: MaterialOptions, policy: Policy, world: World): Material {
-  const files = options.dir === undefined ? [] : listReleaseDirectory(world, options.dir);
+  const { dir } = options;
+  const files = dir === undefined ? [] : listDirectory(world, dir).map((name) => join(dir, name));
   const packPath = options['trust-pack'];
   const packs = [
     ...(packPath === undefined ? [] : [packPath]),
@@ -93,22 +101,4 @@ function distinct(files: readonly BundleFile[]): readonly BundleFile[] {
     const key = JSON.stringify(file.bundle.json);
     return !seen.has(key) && seen.add(key) !== undefined;
   });
-}
-
-const directoryFiles = 10_000;
-
-function listReleaseDirectory(world: World, directory: string): readonly string[] {
-  let names: readonly string[];
-  try {
-    names = readdirSync(resolve(world.directory, directory)).sort();
-  } catch (cause) {
-    throw new Fault('file.missing', `Cannot read the directory ${directory}`, { where: directory, cause });
-  }
-  if (names.length > directoryFiles)
-    throw new Fault(
-      'limit.directory',
-      `Cannot read the directory ${directory}: ${names.length} files, want at most ${directoryFiles}`,
-      { where: directory },
-    );
-  return names.map((name) => join(directory, name));
 }

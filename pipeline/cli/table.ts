@@ -73,6 +73,51 @@ export const attestCommand = {
   ],
 } as const satisfies CommandSpec;
 
+/** Where bundles are published and looked for. */
+const registryOptions = {
+  'registry-user': text('USER', 'user of the registry; default: what docker login left in its config.json'),
+  'registry-password-file': text('FILE', 'file with the password or token of that user'),
+  'registry-token-host': list('HOST', 'hosts beside the registry that may give its tokens, and see the credentials'),
+  'plain-http': flag('talk http to hosts other than loopback: anyone on the way reads and changes what is sent'),
+};
+
+export const publishCommand = {
+  path: ['publish'],
+  summary: 'put the bundles of a release where clients look for them by digest',
+  details:
+    'DIR is what attest wrote. directory:PATH is a content-addressed layout for any web server (pipeline/store/README.md); oci:HOST/REPOSITORY takes bundles as cosign writes them, attached to the files given with --artifacts, and lists them under the digest of every subject. A second run writes only what is missing.',
+  operand: { placeholder: 'DIR', about: 'directory that attest wrote', min: 1, max: 1 },
+  options: {
+    to: list('STORE', 'directory:PATH or oci:HOST/REPOSITORY, in this order'),
+    artifacts: list('FILE', 'the images and sysexts themselves, to be published too'),
+    'dry-run': flag('only say what would be sent, without asking any store'),
+    ...registryOptions,
+    json,
+  },
+  examples: [
+    'nodeproof publish release --to directory:/srv/www/nodes --artifacts kubernetes.raw',
+    'nodeproof publish release --to oci:ghcr.io/acme/nodes --artifacts flatcar_production_image.bin.bz2 kubernetes.raw',
+  ],
+} as const satisfies CommandSpec;
+
+export const fetchCommand = {
+  path: ['fetch'],
+  summary: 'get the bundles about digests from where they were published',
+  details:
+    'All stores are asked, in their order. Bundles that are about the digest come out as they are, nothing is verified by that: give them to verify. With --out they are written as sha256-DIGEST.sigstore.json, else printed one a line. Exit 1 where there is no bundle for a digest, 4 where a store gave no answer.',
+  operand: { placeholder: 'sha256:DIGEST', about: 'of artifacts, OCI manifests or node identities', min: 1, max: 1000 },
+  options: {
+    from: list('STORE', 'directory:PATH, directory:https://HOST/PATH or oci:HOST/REPOSITORY'),
+    out: text('DIR', 'write the bundles into this new directory'),
+    offline: flag('open no socket: only paths are allowed as stores'),
+    ...registryOptions,
+    json,
+  },
+  examples: [
+    'nodeproof fetch sha256:cea7e290edd50a99ee6ebf33311cf287ac6d78c38f37ffe11da1dd8aafea75c4 --from oci:ghcr.io/acme/nodes --out bundles',
+  ],
+} as const satisfies CommandSpec;
+
 export const verifyCommand = {
   path: ['verify'],
   summary: "an auditor's check of artifacts against a policy, offline",
@@ -229,6 +274,8 @@ export const commandRows: readonly Row[] = [
   row(inspectCommand, async () => (await import('./commands/inspect.ts')).runInspect),
   row(sbomCommand, async () => (await import('./commands/sbom.ts')).runSbom),
   row(attestCommand, async () => (await import('./commands/attest.ts')).runAttest),
+  row(publishCommand, async () => (await import('./commands/publish.ts')).runPublish),
+  row(fetchCommand, async () => (await import('./commands/fetch.ts')).runFetch),
   row(verifyCommand, async () => (await import('./commands/verify.ts')).runVerify),
   row(policyCheckCommand, async () => (await import('./commands/policy-check.ts')).runPolicyCheck),
   row(policyTestCommand, async () => (await import('./commands/policy-test.ts')).runPolicyTest),

@@ -123,6 +123,20 @@ export const limits = {
   derElements: 20_000,
   /** Bytes of the JSON in a verity signature partition (systemd-repart: at most 16 KiB with its padding). */
   veritySignatureBytes: 64 * KiB,
+  /** What one store may give for one digest: bundles, their bytes in all, entries of its indexes, and pages of them. */
+  storeBundles: 1024,
+  storeFoundBytes: 256 * MiB,
+  storeDescriptors: 4096,
+  storePages: 64,
+  /** Bytes of an index, of a manifest, and layers of one. */
+  storeIndexBytes: 4 * MiB,
+  storeManifestBytes: 4 * MiB,
+  storeLayers: 256,
+  /** Bytes of what a server says beside the content asked for: a token, a reason. */
+  serverWordBytes: 64 * KiB,
+  /** Bytes of Docker's configuration, where it keeps credentials, and of a password's file. */
+  dockerConfigBytes: 1 * MiB,
+  passwordBytes: 64 * KiB,
   /** Entries of one extension directory: each image in it is read as a whole. */
   extensions: 256,
   /** Bytes of an evidence document. */

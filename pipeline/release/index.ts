@@ -28,4 +28,4 @@ export {
   type StatementReference,
   type UsrVerity,
 } from './node-set.ts';
-export { type OciFile, ociManifestDigest } from './oci-manifest.ts';
+export { encodeOciManifest, type OciFile, ociManifestDigest } from './oci-manifest.ts';

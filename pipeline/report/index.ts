@@ -1,6 +1,6 @@
 export { printable, renderError, renderErrorJson } from './error.ts';
 export { renderEvidence } from './evidence.ts';
 export { renderInspection } from './inspection.ts';
-export { renderFacts, renderTable } from './page.ts';
+export { renderFacts, renderSize, renderTable } from './page.ts';
 export { renderPolicy } from './policy.ts';
 export { buildVerdictDocument, renderVerdict, type VerdictReport } from './verdict.ts';

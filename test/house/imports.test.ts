@@ -18,6 +18,7 @@ const levels: Readonly<Record<string, number>> = {
   inspection: 3,
   attest: 3,
   report: 3,
+  store: 3,
   edge: 4,
   cli: 5,
 };
@@ -39,6 +40,7 @@ const siblings: Readonly<Record<string, string>> = {
   'edge/inventory → edge/files': 'what is inventoried is an open file',
   'edge/node → edge/files': 'a node is files, too',
   'edge/node → edge/hashing': 'extensions are hashed on all cores',
+  'edge/store → edge/files': 'a directory is a store, too',
   'formats/btrfs → formats/crc32c': 'the checksum of its metadata',
   'formats/btrfs → formats/file-tree': 'a file system is a file tree',
   'formats/btrfs → formats/lzo': 'a compression of its extents',
@@ -91,7 +93,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   openpgp: ['attest'],
   'unbzip2-stream': ['edge'],
   yaml: ['policy', 'cli'],
-  zod: ['formats', 'release', 'provenance', 'trust', 'evidence', 'policy', 'attest', 'edge', 'cli'],
+  zod: ['formats', 'release', 'provenance', 'trust', 'evidence', 'policy', 'attest', 'store', 'edge', 'cli'],
 };
 
 /** What computes is no IO: the rest of Node is for edge/ and cli/ alone. */

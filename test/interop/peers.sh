@@ -25,6 +25,18 @@ build cosign github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
 build fulcio github.com/sigstore/fulcio@v1.8.8
 build timestamp-server github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server@v2.1.3
 build posix github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix@v2.3.0
+build registry github.com/distribution/distribution/v3/cmd/registry@v3.1.2
+build oras oras.land/oras/cmd/oras@v1.3.6
 build syft github.com/anchore/syft/cmd/syft@v1.54.1
+
+# A registry with the referrers API, which the one of distribution lacks.
+if [ -x "$GOBIN/referrers-registry" ]; then
+  echo 'have referrers-registry'
+elif go build -C "$root/test/interop/support/referrers-registry" -trimpath -o "$GOBIN/referrers-registry" .; then
+  echo 'built referrers-registry'
+else
+  echo 'FAILED referrers-registry: the tests that need it are skipped' >&2
+  failed=1
+fi
 
 exit "$failed"

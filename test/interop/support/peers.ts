@@ -3,7 +3,15 @@ import { accessSync, constants } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
-export type Peer = 'cosign' | 'fulcio' | 'posix' | 'timestamp-server' | 'syft';
+export type Peer =
+  | 'cosign'
+  | 'fulcio'
+  | 'oras'
+  | 'posix'
+  | 'referrers-registry'
+  | 'registry'
+  | 'syft'
+  | 'timestamp-server';
 
 const directory = join(process.env['PEERS_DIR'] ?? resolve(import.meta.dirname, '../../../.peers'), 'bin');
 

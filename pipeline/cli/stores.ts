@@ -1,0 +1,110 @@
+import { join, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { decodeUtf8, Fault, limits } from '../core/index.ts';
+import {
+  type Credentials,
+  findCredentials,
+  type HttpSettings,
+  openDirectoryStore,
+  openRegistryStore,
+  openWebDirectoryStore,
+  parseAddress,
+  parseRepository,
+} from '../edge/store/index.ts';
+import type { BundleStore } from '../store/index.ts';
+import { asConfiguration, readInput } from './inputs.ts';
+import type { World } from './world.ts';
+
+export type StoreOptions = {
+  readonly 'registry-user': string | undefined;
+  readonly 'registry-password-file': string | undefined;
+  readonly 'registry-token-host': readonly string[];
+  readonly 'plain-http': boolean;
+  readonly offline?: boolean;
+};
+
+type Place = (address: string, options: StoreOptions, world: World) => BundleStore;
+
+/** Every kind of store, by the word before its colon. */
+const places: Readonly<Record<string, Place>> = { directory: openDirectory, oci: openRegistry };
+
+/** Opens the stores that were named. Nothing is asked by that. Faults: usage.store, usage.offline, those of the stores. */
+export function openStores(
+  names: readonly string[],
+  option: 'to' | 'from',
+  options: StoreOptions,
+  world: World,
+): readonly BundleStore[] {
+  if (names.length === 0) throw new Fault('usage.store', `Cannot go on without --${option}: want ${storeForms}`);
+  return [...new Set(names)].map((name) => {
+    const colon = name.indexOf(':');
+    const open = Object.hasOwn(places, name.slice(0, colon)) ? places[name.slice(0, colon)] : undefined;
+    if (open === undefined || colon === name.length - 1)
+      throw new Fault(
+        'usage.store',
+        `Cannot use --${option} ${JSON.stringify(name.slice(0, 200))}: want ${storeForms}`,
+      );
+    return open(name.slice(colon + 1), options, world);
+  });
+}
+
+const storeForms = 'directory:PATH, directory:https://HOST/PATH or oci:HOST/REPOSITORY';
+
+function openDirectory(address: string, options: StoreOptions, world: World): BundleStore {
+  if (!/^https?:\/\//.test(address)) return openDirectoryStore(resolve(world.directory, address), address);
+  refuseOffline(`directory:${address}`, options);
+  const base = parseAddress(address, options['plain-http']);
+  return openWebDirectoryStore(base, httpSettings(options, world));
+}
+
+function openRegistry(address: string, options: StoreOptions, world: World): BundleStore {
+  refuseOffline(`oci:${address}`, options);
+  const reference = parseRepository(address, options['plain-http']);
+  const credentials = readCredentials(reference.host, options, world);
+  const access = { credentials, tokenHosts: options['registry-token-host'] };
+  return openRegistryStore(reference, access, httpSettings(options, world));
+}
+
+function refuseOffline(name: string, options: StoreOptions): void {
+  if (options.offline !== true) return;
+  throw new Fault('usage.offline', `Cannot fetch from ${name} with --offline: want directory:PATH`, { where: name });
+}
+
+function httpSettings(options: StoreOptions, world: World): HttpSettings {
+  return {
+    fetch,
+    wait: (milliseconds) => setTimeout(milliseconds),
+    now: world.now,
+    timeoutMs: 30_000,
+    searchTimeoutMs: 300_000,
+    retries: 4,
+    firstPauseMs: 500,
+    plainHttp: options['plain-http'],
+  };
+}
+
+/** What was given, else what `docker login` left. */
+function readCredentials(host: string, options: StoreOptions, world: World): Credentials | null {
+  const user = options['registry-user'];
+  const path = options['registry-password-file'];
+  if ((user === undefined) !== (path === undefined))
+    throw new Fault('usage.registry', 'Cannot log in: want both --registry-user and --registry-password-file');
+  if (user !== undefined && path !== undefined) {
+    const password = decodeUtf8(readInput(world, path, limits.passwordBytes), 'password file');
+    return { user, password: password.replace(/\r?\n$/, '') };
+  }
+  const config = readDockerConfig(world);
+  return config === null ? null : asConfiguration(config.path, () => findCredentials(config.bytes, host));
+}
+
+function readDockerConfig(world: World): { readonly path: string; readonly bytes: Uint8Array } | null {
+  const { DOCKER_CONFIG: folder, HOME: home } = world.environment;
+  if (folder === undefined && home === undefined) return null;
+  const path = join(folder ?? join(home ?? '', '.docker'), 'config.json');
+  try {
+    return { path, bytes: readInput(world, path, limits.dockerConfigBytes) };
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'file.missing') return null;
+    throw error;
+  }
+}

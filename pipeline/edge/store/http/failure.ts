@@ -1,0 +1,40 @@
+import { Fault, type FaultCode } from '../../../core/index.ts';
+
+/** A failure of the way or of a busy server: another attempt may succeed. */
+export class PassingFault extends Fault {
+  /** What the server asked for; null where it asked for nothing. */
+  readonly retryAfterMs: number | null;
+
+  constructor(code: FaultCode, message: string, where: string, retryAfterMs: number | null = null) {
+    super(code, message, { where });
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** What fetch throws, in one line and without its cause, which may quote headers. */
+export function describeFailure(url: URL, error: unknown): Fault {
+  const names = namesOf(error);
+  const where = placeOf(url);
+  if (names.some((name) => /timeout|timedout/i.test(name)))
+    return new PassingFault('network.timeout', `Cannot reach ${url.host}: no answer in time`, where);
+  const code = names.find((name) => /^[A-Z][A-Z0-9_]{3,60}$/.test(name));
+  if (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH')
+    return new PassingFault('network.broken', `Cannot read from ${url.host}: the answer broke off`, where);
+  return new PassingFault('network.unreachable', `Cannot reach ${url.host}: ${code ?? 'the request failed'}`, where);
+}
+
+function namesOf(error: unknown): readonly string[] {
+  const names: string[] = [];
+  let each = error;
+  for (let depth = 0; typeof each === 'object' && each !== null && depth < 8; depth++) {
+    const { code, name, cause } = each as { code?: unknown; name?: unknown; cause?: unknown };
+    names.push(String(code), String(name));
+    each = cause;
+  }
+  return names;
+}
+
+/** An address for messages, without what a query may hold. */
+export function placeOf(url: URL): string {
+  return `${url.origin}${url.pathname}`;
+}

@@ -1,0 +1,86 @@
+import { Digest, Fault, limits } from '../core/index.ts';
+import { parseBundle, type SigstoreBundle } from '../formats/sigstore-bundle/index.ts';
+import { parseStatement, subjectsOf } from '../formats/statement/index.ts';
+import type { Found, FoundBundle } from './store.ts';
+
+/**
+ * Gathers what one store finds for one digest. The same bundle counts once; junk is told, and good bundles beside it stay.
+ * Both are capped, so that a store that never ends cannot fill the memory.
+ */
+export class Findings {
+  readonly #digests: readonly Digest[];
+  readonly #bundles = new Map<string, FoundBundle>();
+  readonly #passedOver: Fault[] = [];
+  #totalBytes = 0;
+
+  /** @param digests the digest asked for, and those that it binds: a manifest's binds its layers' */
+  constructor(digests: readonly Digest[]) {
+    this.#digests = digests;
+  }
+
+  /**
+   * Runs a step that reads one bundle, or null where something else is there; a Fault in it is told at the place and costs no
+   * other bundle.
+   */
+  async attempt(from: string, read: () => Promise<Uint8Array | null>): Promise<void> {
+    try {
+      this.#checkRoom(0);
+      const bytes = await read();
+      if (bytes !== null) this.#add(parseFoundBundle(bytes, this.#digests, from));
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      this.passOver(error, from);
+    }
+  }
+
+  passOver(fault: Fault, from: string): void {
+    if (this.#passedOver.length >= limits.storeBundles) return;
+    const where = fault.where === undefined || fault.where === from ? from : `${from}: ${fault.where}`;
+    const next = fault.next === undefined ? {} : { next: fault.next };
+    this.#passedOver.push(new Fault(fault.code, fault.message, { where, cause: fault, ...next }));
+  }
+
+  found(): Found {
+    return { bundles: [...this.#bundles.values()], passedOver: this.#passedOver };
+  }
+
+  #add(found: FoundBundle): void {
+    if (this.#bundles.has(found.sha256)) return;
+    this.#checkRoom(found.bytes.byteLength);
+    this.#bundles.set(found.sha256, found);
+    this.#totalBytes += found.bytes.byteLength;
+  }
+
+  #checkRoom(sizeBytes: number): void {
+    if (this.#bundles.size < limits.storeBundles && this.#totalBytes + sizeBytes <= limits.storeFoundBytes) return;
+    const most = `${limits.storeBundles} bundles of ${limits.storeFoundBytes} bytes`;
+    throw new Fault('limit.store-bundles', `Cannot take another bundle for one digest: want at most ${most}`);
+  }
+}
+
+/**
+ * Reads what a store gave for a digest. A bundle about something else is refused here already: it would only be carried on.
+ * Faults: store.subject, bundle.*, dsse.*, statement.*, json.*, base64.form.
+ */
+function parseFoundBundle(bytes: Uint8Array, digests: readonly Digest[], from: string): FoundBundle {
+  const bundle = parseBundle(bytes);
+  const { predicateType, isAbout } = describeContent(bundle);
+  if (!digests.some(isAbout)) {
+    const wanted = digests[0] === undefined ? 'it' : Digest.format(digests[0]);
+    throw new Fault('store.subject', `Cannot use bundle: ${wanted} is not one of its subjects`);
+  }
+  return Object.freeze({ sha256: bundle.sha256, bytes, bundle, predicateType, from });
+}
+
+function describeContent({ content }: SigstoreBundle): {
+  readonly predicateType: string | null;
+  readonly isAbout: (digest: Digest) => boolean;
+} {
+  if (content.kind === 'message')
+    return { predicateType: null, isAbout: (digest) => Digest.equals(content.digest, digest) };
+  const statement = parseStatement(content.envelope.payload);
+  return {
+    predicateType: statement.predicateType,
+    isAbout: (digest) => subjectsOf(statement, digest).length > 0,
+  };
+}

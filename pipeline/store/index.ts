@@ -1,0 +1,34 @@
+export type { ArtifactFile } from './artifact.ts';
+export { type Fetched, fetchBundles } from './fetch.ts';
+export { Findings } from './found.ts';
+export {
+  type Descriptor,
+  extendImageIndex,
+  indexType,
+  isBundleType,
+  manifestType,
+  parseDescriptor,
+  parseImageIndex,
+  parseLayers,
+} from './oci-documents.ts';
+export { manifestSubjects } from './artifact.ts';
+export { buildPublication, isPublishedName, type Publication } from './publication.ts';
+export {
+  nodeSetTag,
+  type PlannedBlob,
+  type PlannedManifest,
+  type PlannedTag,
+  planRegistry,
+  referrersTag,
+  type RegistryPlan,
+} from './registry-plan.ts';
+export {
+  blobPath,
+  buildSubjectIndexes,
+  encodeSubjectIndex,
+  indexPath,
+  mergeSubjectIndexes,
+  parseSubjectIndex,
+  type SubjectIndex,
+} from './subject-index.ts';
+export type { BundleStore, Found, FoundBundle, PlannedWrite, PutReport } from './store.ts';

@@ -1,0 +1,42 @@
+import type { Digest, Fault } from '../core/index.ts';
+import type { SigstoreBundle } from '../formats/sigstore-bundle/index.ts';
+import type { Publication } from './publication.ts';
+
+/**
+ * Where bundles are found and put. A store is untrusted transport: it may lie, drop, repeat or add. What it finds is
+ * checked to be about the digest that was asked for, and is not verified by that: signatures are the verifier's business.
+ */
+export type BundleStore = {
+  /** As it is named on the command line: `directory:release`, `oci:registry.example/nodes`. */
+  readonly name: string;
+  /**
+   * The bundles that have this digest as a subject, within `limits.store*`. What is junk is passed over and told, so that
+   * it neither admits nor hides a good one. Faults: network.*, store.*, config.*, file.*, where the store as a whole fails.
+   */
+  readonly find: (digest: Digest) => Promise<Found>;
+  /** What `put` would write, in its order, without asking the store. */
+  readonly plan: (publication: Publication) => readonly PlannedWrite[];
+  /** Writes what is not there yet: a second run writes nothing, a run after an interrupted one finishes it. */
+  readonly put: (publication: Publication, tell: (what: string) => void) => Promise<PutReport>;
+};
+
+export type FoundBundle = {
+  /** Of the bundle's bytes. */
+  readonly sha256: string;
+  readonly bytes: Uint8Array;
+  readonly bundle: SigstoreBundle;
+  /** Null where a message is signed, not a statement. */
+  readonly predicateType: string | null;
+  /** The place that gave it: a path or an address. */
+  readonly from: string;
+};
+
+export type Found = { readonly bundles: readonly FoundBundle[]; readonly passedOver: readonly Fault[] };
+
+export type PlannedWrite = { readonly what: string; readonly place: string; readonly sizeBytes: number };
+
+export type PutReport = {
+  /** What was written now, and what was there already. */
+  readonly written: readonly PlannedWrite[];
+  readonly present: readonly PlannedWrite[];
+};
