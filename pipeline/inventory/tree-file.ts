@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { checkRange, Digest, Fault, limits, type Source } from '../core/index.ts';
 import type { ByteRange } from '../formats/elf/index.ts';
 import type { FileTree, TreeNode } from '../formats/file-tree/index.ts';
@@ -21,7 +21,7 @@ export function readTreeFile(
   path: string,
   keep: (head: Uint8Array) => readonly ByteRange[],
 ): FileReading {
-  const state = createHash('sha256');
+  let state: Hash | undefined;
   let whole: Digest | undefined;
   let kept: KeptRange[] = [];
   let position = 0;
@@ -30,7 +30,7 @@ export function readTreeFile(
     keepFrom(chunk, position, kept);
     // Most files of an image fit one chunk: the one-shot digest spares them a state.
     if (position === 0 && chunk.byteLength === node.sizeBytes) whole = Digest.of('sha256', chunk);
-    else state.update(chunk);
+    else (state ??= createHash('sha256')).update(chunk);
     position += chunk.byteLength;
   }
   if (position !== node.sizeBytes)
@@ -38,7 +38,7 @@ export function readTreeFile(
       where: path,
     });
   return {
-    sha256: whole ?? Digest.fromHex('sha256', state.digest('hex')),
+    sha256: whole ?? Digest.fromHex('sha256', (state ?? createHash('sha256')).digest('hex')),
     source: openTreeFile(tree, node, path, kept),
   };
 }
