@@ -24,15 +24,12 @@ fi
 [ $# -eq 1 ] || { sed -n '5p' "$0" >&2; exit 2; }
 [ "$(id -u)" -eq 0 ] || { echo "Cannot mount: not root" >&2; exit 2; }
 
+. "$(dirname "$0")/../flatcar-layout.sh"
+
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 work=$(mktemp -d "$out/.work.XXXXXX")
-mounted=
-cleanup() {
-  [ -z "$mounted" ] || umount "$mounted" || true
-  rm -rf "$work"
-}
-trap cleanup EXIT
+trap 'cleanup_mount; rm -rf "$work"' EXIT
 
 version=4593.2.5
 fs_bytes=1065345024                 # of btrfs in USR-A, and so the offset of the verity superblock
@@ -100,9 +97,10 @@ make_usr_tree() {
   local usr=$work/usr
   mkdir -p "$usr/lib" "$usr/share/flatcar/sysext" "$usr/share/SLSA" "$usr/share/licenses" "$usr/lib/extension-release.d"
   copy_host_usr "$usr"
-  write_os_release "$usr/lib/os-release"
+  rm -f "$usr/lib/os-release"
+  flatcar_os_release "$version" >"$usr/lib/os-release"
   cp "$usr/lib/os-release" "$usr/share/flatcar/os-release"
-  write_package_records "$usr"
+  flatcar_package_records "$usr" "$work" 150
   make_builtin_sysext containerd-flatcar
   make_builtin_sysext docker-flatcar
 }
@@ -124,42 +122,6 @@ copy_host_usr() {
   go_toolchain_binaries | while read -r binary; do cp "$binary" "$1/share/toolchain/"; done
 }
 
-write_os_release() {
-  rm -f "$1"
-  cat >"$1" <<END
-NAME="Flatcar Container Linux by Kinvolk"
-ID=flatcar
-ID_LIKE=coreos
-VERSION=$version
-VERSION_ID=$version
-BUILD_ID=2026-08-11-2350
-SYSEXT_LEVEL=1.0
-PRETTY_NAME="Flatcar Container Linux by Kinvolk $version (Oklo)"
-ANSI_COLOR="38;5;75"
-HOME_URL="https://flatcar.org/"
-BUG_REPORT_URL="https://issues.flatcar.org"
-FLATCAR_BOARD="amd64-usr"
-CPE_NAME="cpe:2.3:o:flatcar-linux:flatcar_linux:$version:*:*:*:*:*:*:*"
-END
-}
-
-# As the ebuilds leave them: one SLSA statement per package, one list of licenses.
-write_package_records() {
-  local number name separator='['
-  for number in $(seq 1 150); do
-    name=package$number-1.$number
-    cat >"$1/share/SLSA/app-misc_$name.json" <<END
-{"_type":"https://in-toto.io/Statement/v1","predicateType":"https://slsa.dev/provenance/v1","subject":[{"uri":"usr/bin/package$number","digest":{"sha512":"$(printf %0128d "$number")"}}],"predicate":{"buildDefinition":{"buildType":"ghcr.io/flatcar/flatcar-sdk-all:$version","externalParameters":{"uri":"https://github.com/flatcar/scripts","gitCommit":"$(printf %040d "$number")","buildCmd":"ebuild","atom":"=app-misc/$name"},"resolvedDependencies":[]},"runDetails":{"builder":{"id":"TODO - builder ID"}}}}
-END
-    printf '%s{"project":"app-misc/%s::portage-stable","licenses":["Apache-2.0"],"description":"Package %s","homepage":"https://example.org/%s","source":"https://example.org/%s.tar.gz","files":[]}' \
-      "$separator" "$name" "$number" "$number" "$name"
-    separator=,
-  done >"$work/licenses.json"
-  printf ']\n' >>"$work/licenses.json"
-  zstd -q -3 --rm "$1"/share/SLSA/*.json
-  bzip2 -c "$work/licenses.json" >"$1/share/licenses/licenses.json.bz2"
-}
-
 # Stable's built-in sysexts: plain squashfs inside /usr.
 make_builtin_sysext() {
   local name=$1 tree=$work/$1 binary
@@ -178,61 +140,18 @@ make_usr_partition() {
   rm -f "$image"
   truncate -s 1073741824 "$image"
   mkfs.btrfs -q --mixed -m single -d single --byte-count "$fs_bytes" "$image" >/dev/null
-  fill_btrfs "$image" "$work/usr" zstd
+  fill_btrfs "$image" "$work/usr" zstd "$work"
   veritysetup format --hash=sha256 --data-block-size 4096 --hash-block-size 4096 --data-blocks "$fs_blocks" \
     --hash-offset "$fs_bytes" "$image" "$image" | sed -n 's/^Root hash:[[:space:]]*//p' >"$out/flatcar_production_image_verity.txt"
 }
 
-fill_btrfs() {
-  local image=$1 tree=$2 compression=$3 point=$work/mount
-  mkdir -p "$point"
-  mount -o "loop,compress=$compression" "$image" "$point"
-  mounted=$point
-  cp -a --no-preserve=ownership "$tree/." "$point/"
-  btrfs property set "$point" compression "$compression"
-  sync -f "$point"
-  btrfs property set "$point" ro true
-  umount "$point"
-  mounted=
-}
-
 make_efi_partition() {
   local kernel=$work/vmlinuz-a
-  make_kernel "$kernel"
+  make_kernel "$kernel" "$(cat "$out/flatcar_production_image_verity.txt")" 12582912
   truncate -s 1G "$work/efi.img"
   mkfs.vfat -F 32 -n EFI-SYSTEM "$work/efi.img" >/dev/null
   mmd -i "$work/efi.img" ::flatcar ::EFI ::EFI/boot
   mcopy -i "$work/efi.img" "$kernel" ::flatcar/vmlinuz-a
-}
-
-# A file with the headers of a bzImage: MZ and PE with one section, the setup header with a version string, and the usr hash as
-# 64 digits at byte 64, where Flatcar's kernels keep it. What follows is noise of a kernel's size.
-# Linux: Documentation/arch/x86/boot.rst.
-make_kernel() {
-  local kernel=$1 setup_sectors=31
-  head -c 12582912 /dev/urandom >"$kernel"
-  dd if=/dev/zero of="$kernel" bs=512 count=$((setup_sectors + 1)) conv=notrunc status=none
-  put "$kernel" 0 'MZ'
-  put "$kernel" 60 '\x80\x00\x00\x00'
-  put "$kernel" 64 "$(cat "$out/flatcar_production_image_verity.txt")"
-  put "$kernel" 128 'PE\x00\x00\x64\x86\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xa0\x00\x06\x02' # x86-64, 1 section
-  put "$kernel" 152 '\x0b\x02'                                   # PE32+
-  put "$kernel" 184 '\x00\x10\x00\x00\x00\x02\x00\x00'           # section and file alignment
-  put "$kernel" 208 '\x00\x10\xc0\x00\x00\x40\x00\x00'           # size of image and of headers
-  put "$kernel" 220 '\x0a\x00'                                   # an EFI application
-  put "$kernel" 260 '\x06\x00\x00\x00'                           # data directories
-  put "$kernel" 312 '.text\x00\x00\x00\x00\xc0\xbf\x00\x00\x40\x00\x00\x00\xc0\xbf\x00\x00\x40\x00\x00'
-  put "$kernel" 348 '\x20\x00\x00\x60'
-  put "$kernel" 497 "\\x$(printf %02x "$setup_sectors")"
-  put "$kernel" 510 '\x55\xaa\xeb\x6aHdrS\x0f\x02'
-  put "$kernel" 526 '\x00\x30'                                   # the version string, from byte 512 on
-  put "$kernel" 529 '\x01'                                       # loaded high
-  put "$kernel" 566 '\x01'                                       # has a 64-bit entry point
-  put "$kernel" $((512 + 0x3000)) '6.12.102-flatcar (jenkins@jenkins-os) #1 SMP PREEMPT_DYNAMIC Tue Aug 11 23:11:06 -00 2026\x00'
-}
-
-put() {
-  printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
 make_oem_partition() {
@@ -240,7 +159,7 @@ make_oem_partition() {
   printf '# GRUB settings of the OEM\nset oem_id=""\n' >"$work/oem/grub.cfg"
   truncate -s 1G "$work/oem.img"
   mkfs.btrfs -q --mixed -m single -d single -L OEM "$work/oem.img" >/dev/null
-  fill_btrfs "$work/oem.img" "$work/oem" zlib
+  fill_btrfs "$work/oem.img" "$work/oem" zlib "$work"
 }
 
 # A baked image: a sysext under /opt/extensions, switched on by a link in /etc/extensions.

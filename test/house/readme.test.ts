@@ -43,7 +43,7 @@ describe('The README', () => {
     expect(named.filter((script) => scripts[script] === undefined)).toEqual([]);
   });
 
-  test('shows commands that do what it says: a release made, verified, and a tampered file refused', () => {
+  test('shows commands that do what it says: a release made, verified, published, found again, and a tampered file refused', () => {
     expect(blocks.length).toBeGreaterThanOrEqual(4);
     const { status, stdout, stderr } = runShell(blocks.map(withKeysOfOurOwn).join('\n'));
     expect(stderr).toBe('');
@@ -51,7 +51,7 @@ describe('The README', () => {
     expect(stdout).toContain('Attested node set workers-4593.2.5');
     expect(stdout).toContain('policy.yaml: ');
     expect(stdout).not.toContain('cannot be used');
-    expect(stdout.match(/^ADMIT {3}/gm)).toHaveLength(2);
+    expect(stdout.match(/^ADMIT {3}/gm)).toHaveLength(3);
     expect(stdout).toContain('attestation.none');
     expect(stdout).toMatch(/refused, exit 1\n/);
   });
