@@ -6,7 +6,7 @@ else refuseNode();
 
 /** The only place that reads the process. Everything below gets what it needs as a value. */
 async function run(): Promise<void> {
-  if (import.meta.filename.endsWith('.ts')) await keepStrippedSources();
+  keepCompiled();
   for (const stream of [process.stdout, process.stderr]) stream.on('error', acceptLostReader);
   // Loaded only now: an older Node would fail in it with a stack trace instead of a reason.
   const { runNodeproof } = await import('./program.ts');
@@ -26,10 +26,14 @@ function acceptLostReader(error: NodeJS.ErrnoException): void {
   process.exit(4);
 }
 
-/** From sources half of a start is stripping types: Node keeps the result where the checkout's other caches are. */
-async function keepStrippedSources(): Promise<void> {
-  const { enableCompileCache } = await import('node:module');
-  enableCompileCache(`${import.meta.dirname}/../../node_modules/.cache/nodeproof`);
+/**
+ * Half of a start from sources is stripping types, a tenth of one from a bundle is compiling: Node keeps both. In a checkout
+ * where its other caches are, else beside the program; where that cannot be written nothing is kept.
+ */
+function keepCompiled(): void {
+  const isCheckout = import.meta.filename.endsWith('.ts');
+  const directory = isCheckout ? '../../node_modules/.cache/nodeproof' : '.cache';
+  process.getBuiltinModule('node:module').enableCompileCache(`${import.meta.dirname}/${directory}`);
 }
 
 function refuseNode(): void {

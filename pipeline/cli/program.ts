@@ -22,7 +22,7 @@ export async function runNodeproof(args: readonly string[], world: World): Promi
   const wantsJson = args.includes('--json');
   let outcome: Exit = exit.usage;
   try {
-    const program = buildProgram(world, (code) => (outcome = code));
+    const program = buildProgram(chooseRows(args), world, (code) => (outcome = code));
     await program.parseAsync(args, { from: 'user' });
     return outcome;
   } catch (error) {
@@ -56,7 +56,7 @@ function usageFault(error: CommanderError): Fault {
 }
 
 /** Makes commander's program of the table: nothing is declared anywhere else. */
-export function buildProgram(world: World, finish: (code: Exit) => void): Command {
+function buildProgram(rows: typeof commandRows, world: World, finish: (code: Exit) => void): Command {
   const program = prepared(new Command('nodeproof'), world)
     .description(
       'Proves what Kubernetes nodes run: provenance, SBOMs and a signed node set in CI, a verdict before kubeadm join.',
@@ -67,7 +67,7 @@ export function buildProgram(world: World, finish: (code: Exit) => void): Comman
     .helpCommand(false)
     .addHelpText('after', exitCodesText);
   const groups = new Map<string, Command>();
-  for (const row of commandRows) {
+  for (const row of rows) {
     const [first = '', second] = row.spec.path;
     const parent = second === undefined ? program : openGroup(program, groups, first, world);
     parent.addCommand(
@@ -78,6 +78,12 @@ export function buildProgram(world: World, finish: (code: Exit) => void): Comman
     );
   }
   return program;
+}
+
+/** Only the command that is asked for is made; all of them where none is, for help and suggestions. */
+function chooseRows(args: readonly string[]): typeof commandRows {
+  const asked = commandRows.filter(({ spec }) => spec.path.every((word, at) => args[at] === word));
+  return asked.length > 0 ? asked : commandRows;
 }
 
 function openGroup(program: Command, groups: Map<string, Command>, name: string, world: World): Command {
