@@ -44,15 +44,11 @@ function tellError(error: unknown, world: World, wantsJson: boolean): Exit {
   return exit.bug;
 }
 
+/** Commander's `commander.unknownCommand`, with a suggestion on a second line, as a fault of ours. */
 function usageFault(error: CommanderError): Fault {
-  const problem = error.message.replace(/^error: /, '');
-  return new Fault(
-    `usage.${error.code.replace(/^commander\./, '')}`.toLowerCase() as `usage.${string}`,
-    `Cannot read the command line: ${problem}`,
-    {
-      next: 'See nodeproof --help',
-    },
-  );
+  const problem = error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
+  const name = error.code.replace(/^commander\./, '').replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return new Fault(`usage.${name}`, `Cannot read the command line: ${problem}`, { next: 'See nodeproof --help' });
 }
 
 /** Makes commander's program of the table: nothing is declared anywhere else. */

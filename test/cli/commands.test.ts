@@ -38,7 +38,7 @@ describe.each(commands)('nodeproof %s', (_name, spec) => {
   test('refuses an unknown option in one line', async () => {
     const { exit, stdout, stderr } = await runIn(directory, ...fullArguments(spec), '--no-such-option');
     expect({ exit, stdout }).toEqual({ exit: 2, stdout: '' });
-    expect(stderr).toMatch(/^nodeproof: Cannot [^\n]*--no-such-option[^\n]* \[usage\.[a-z]+\]\n {2}next: [^\n]*\n$/);
+    expect(stderr).toMatch(/^nodeproof: Cannot [^\n]*--no-such-option[^\n]* \[usage\.[a-z-]+\]\n {2}next: [^\n]*\n$/);
   });
 
   test('tells a refusal as one JSON document on stdout where --json was asked for', async () => {
