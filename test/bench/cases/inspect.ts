@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs';
 import type { BenchCase } from '../case.ts';
-import { cli, findProblem, findTrueSizeFile, hasCommand, makeTrueSize, nodeProgram } from '../tools.ts';
+import { bundleCli, findProblem, findTrueSizeFile, hasCommand, makeTrueSize } from '../tools.ts';
 
 /** Everything of an 8 GiB disk that its metadata, its files and its verity tree tell, without a digest of the whole. */
 const inspect: BenchCase = {
   name: 'inspect',
   rounds: 5,
-  prepare() {
+  prepare(scratch) {
     const image = findTrueSizeFile('flatcar_production_image.bin');
     const rootFile = findTrueSizeFile('flatcar_production_image_verity.txt');
     if (image === undefined || rootFile === undefined) return { skipped: makeTrueSize };
     if (!hasCommand('inspect')) return { skipped: 'there is no `nodeproof inspect` yet' };
-    const argv = nodeProgram(cli, 'inspect', image, '--json');
+    const argv = [...bundleCli(scratch), 'inspect', image, '--json'];
     const problem = findProblem(argv, readFileSync(rootFile, 'utf8').trim());
     if (problem !== undefined) return { failed: `nodeproof inspect ${image}: ${problem}` };
     return {

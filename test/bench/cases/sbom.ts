@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { BenchCase } from '../case.ts';
-import { cli, findProblem, findTool, findTrueSizeFile, hasCommand, makeTrueSize, nodeProgram } from '../tools.ts';
+import { bundleCli, findProblem, findTool, findTrueSizeFile, hasCommand, makeTrueSize } from '../tools.ts';
 
 /** We read the packed sysext, syft the tree it was made of: it cannot open squashfs. */
 const sbom: BenchCase = {
@@ -13,7 +13,7 @@ const sbom: BenchCase = {
     if (sysext === undefined || tree === undefined) return { skipped: makeTrueSize };
     if (syft === undefined) return { skipped: 'no syft: build it and set PEERS_DIR' };
     if (!hasCommand('sbom')) return { skipped: 'there is no `nodeproof sbom` yet' };
-    const argv = nodeProgram(cli, 'sbom', sysext);
+    const argv = [...bundleCli(scratch), 'sbom', sysext];
     const problem = findProblem(argv, 'pkg:golang/');
     if (problem !== undefined) return { failed: `nodeproof sbom ${sysext}: ${problem}` };
     return {
