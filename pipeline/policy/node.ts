@@ -164,8 +164,11 @@ function judgeGrades(
   const facts: readonly (readonly [string, Grade])[] = [
     ['os.id', wanted.os],
     ['os.versionId', wanted.os],
+    ['os.buildId', wanted.os],
+    ['os.architecture', wanted.os],
     ...(identity.os.usrHash === null ? [] : [['os.usrHash', wanted.usrHash] as const]),
     ...identity.sysexts.map((member) => [`sysexts.${member.name}`, wanted.sysexts] as const),
+    ...identity.confexts.map((member) => [`confexts.${member.name}`, wanted.sysexts] as const),
   ];
   return facts
     .filter(([field, grade]) => !meetsGrade(gradeOf(field), grade))
