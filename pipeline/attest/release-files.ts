@@ -1,4 +1,4 @@
-import { Digest, Fault, limits } from '../core/index.ts';
+import { compareText, Digest, Fault, limits } from '../core/index.ts';
 import { parseJsonBytes } from '../formats/json/index.ts';
 import { provenanceType } from '../formats/slsa/index.ts';
 import { type NodeSet, nodeSetPredicateType } from '../release/index.ts';
@@ -74,7 +74,7 @@ function renderChecksums(input: ReleaseInput, files: ReadonlyMap<string, Uint8Ar
   const shipped = input.shipped === null ? [] : [[input.shipped.fileName, input.shipped.sha256.hex] as const];
   const made = [...files].map(([name, bytes]) => [name, Digest.of('sha256', bytes).hex] as const);
   const lines = [...given, ...shipped, ...made]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .sort(([a], [b]) => compareText(a, b))
     .map(([name, hex]) => `${hex}  ${name}\n`);
   return Buffer.from(lines.join(''));
 }

@@ -1,4 +1,4 @@
-import type { Digest } from '../core/index.ts';
+import { compareText, type Digest } from '../core/index.ts';
 import type { ResourceDescriptor } from '../formats/statement/index.ts';
 import { type BuildContext, buildProvenance, type ProvenanceInput } from '../provenance/index.ts';
 import { buildIdentity, flatcarCommandLine, identityDigest, type NodeSet, parseNodeSet } from '../release/index.ts';
@@ -161,7 +161,7 @@ function provenanceParameters(input: ReleaseInput): ProvenanceInput['parameters'
     shipped: input.shipped?.fileName ?? null,
     sysexts: input.sysexts
       .map(({ name, fileName }) => ({ name, file: fileName }))
-      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+      .sort((a, b) => compareText(a.name, b.name)),
     without: [...input.without].sort(),
   };
 }

@@ -25,3 +25,8 @@ export function exitOf(code: FaultCode): Exit {
   if (unavailableAreas.has(area)) return exit.unavailable;
   return exit.untrusted;
 }
+
+/** One exit code for several outcomes: what is ours to repair, then not authentic before not met before not judged. */
+export function worstExit(exits: readonly Exit[]): Exit {
+  return [exit.usage, exit.untrusted, exit.denied, exit.unavailable].find((code) => exits.includes(code)) ?? exit.admit;
+}

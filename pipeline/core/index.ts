@@ -1,7 +1,7 @@
 export { ByteReader, decodeFileName, decodeUtf8 } from './bytes.ts';
 export { canonicalText, encodeCanonicalJson, type Json } from './canonical-json.ts';
 export { Digest, type DigestAlgorithm } from './digest.ts';
-export { exit, type Exit, exitOf } from './exit.ts';
+export { exit, type Exit, exitOf, worstExit } from './exit.ts';
 export { Fault, type FaultCode, type FaultOptions, unreachable, within, withinAsync } from './fault.ts';
 export {
   type Checked,
@@ -16,3 +16,5 @@ export {
 export { limits } from './limits.ts';
 export { checkRange, memorySource, type Source, type SourceLocation, sliceSource } from './source.ts';
 export { decide, type Judgement, type Verdict } from './verdict.ts';
+export { compareText } from './order.ts';
+export { formatUuid } from './uuid.ts';

@@ -1,4 +1,4 @@
-import { Fault, limits } from '../core/index.ts';
+import { compareText, Fault, limits } from '../core/index.ts';
 import { type FileTree, resolvePlaced, type TreeNode } from '../formats/file-tree/index.ts';
 import type { OpenedNodeImage } from './node-image.ts';
 
@@ -109,7 +109,7 @@ function listDirectory(image: OpenedNodeImage, { volume, path }: SearchDirectory
       // An empty directory masks (systemd, image-discovery).
       return [{ kind: target.tree.list(target.node).length === 0 ? 'mask' : 'directory', name, path: target.path }];
     })
-    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+    .sort((a, b) => compareText(a.name, b.name));
 }
 
 function withoutSuffix(name: string): string {

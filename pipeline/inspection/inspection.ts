@@ -1,4 +1,4 @@
-import { type Digest, type DigestAlgorithm, Fault, type Source, withinAsync } from '../core/index.ts';
+import { compareText, type Digest, type DigestAlgorithm, Fault, type Source, withinAsync } from '../core/index.ts';
 import type { FileSystemFacts } from '../formats/file-tree/index.ts';
 import type { Gpt } from '../formats/gpt/index.ts';
 import { type VeritySignature, verifyVeritySignature } from '../formats/verity-signature/index.ts';
@@ -257,7 +257,7 @@ function countPackages(inventory: Inventory): readonly PackageCount[] {
     const type = purl === null ? undefined : /^pkg:([a-z]+)\//.exec(purl)?.[1];
     if (type !== undefined && type !== 'generic') counts.set(type, (counts.get(type) ?? 0) + 1);
   }
-  return [...counts].map(([type, count]) => ({ type, count })).sort((a, b) => (a.type < b.type ? -1 : 1));
+  return [...counts].map(([type, count]) => ({ type, count })).sort((a, b) => compareText(a.type, b.type));
 }
 
 function superblockFacts(verity: VerityFacts | null): SuperblockFacts | null {

@@ -1,4 +1,4 @@
-import { type Digest, Fault, limits, type Source } from '../core/index.ts';
+import { compareText, type Digest, Fault, limits, type Source } from '../core/index.ts';
 import {
   architectureOf,
   type ElfFile,
@@ -11,7 +11,7 @@ import {
 import { type FileTree, type PlacedEntry, walk } from '../formats/file-tree/index.ts';
 import type { CatalogedFile } from './cataloger.ts';
 import { elfCatalogers, pathCatalogers, wholeFileCatalogers } from './catalogers/index.ts';
-import { compareText, type Component, mergeComponents } from './component.ts';
+import { type Component, mergeComponents } from './component.ts';
 import { readablePath } from './readable-path.ts';
 import { readTreeFile } from './tree-file.ts';
 

@@ -1,4 +1,4 @@
-import type { Digest } from '../core/index.ts';
+import { compareText, type Digest } from '../core/index.ts';
 
 export type ComponentKind =
   | 'operating-system'
@@ -120,9 +120,4 @@ function longerText(left: string | null, right: string | null): string | null {
 function unique<T>(items: readonly T[], keyOf: (item: T) => string): readonly T[] {
   const byKey = new Map(items.toReversed().map((item) => [keyOf(item), item]));
   return [...byKey.values()].sort((a, b) => compareText(keyOf(a), keyOf(b)));
-}
-
-/** By code unit: the order must not depend on anybody's language. */
-export function compareText(left: string, right: string): number {
-  return left < right ? -1 : left > right ? 1 : 0;
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { canonicalText, Digest, encodeCanonicalJson, Fault } from '../core/index.ts';
+import { canonicalText, compareText, Digest, encodeCanonicalJson, Fault } from '../core/index.ts';
 import { parseWith, sha256Hex } from '../formats/schema/index.ts';
 
 export const identityType = 'https://nodeproof.dev/identity/v1';
@@ -128,7 +128,7 @@ function compareMember(
 }
 
 function sortedByName(members: readonly ExtensionMember[]): ExtensionMember[] {
-  const sorted = [...members].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  const sorted = [...members].sort((a, b) => compareText(a.name, b.name));
   for (const [at, member] of sorted.entries()) {
     if (member.name === sorted[at + 1]?.name) {
       throw new Fault(

@@ -28,4 +28,10 @@ export {
   type StatementReference,
   type UsrVerity,
 } from './node-set.ts';
-export { encodeOciManifest, type OciFile, ociManifestDigest } from './oci-manifest.ts';
+export {
+  buildEmptyOciDescriptor,
+  emptyOciConfig,
+  encodeOciManifest,
+  type OciFile,
+  ociManifestDigest,
+} from './oci-manifest.ts';

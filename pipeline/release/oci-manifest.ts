@@ -13,7 +13,16 @@ export type OciFile = {
   readonly sizeBytes: number;
 };
 
-const emptyConfig = new TextEncoder().encode('{}');
+/** The empty config of an artifact (image-spec v1.1, "Guidance for an Empty Descriptor"). */
+export const emptyOciConfig: Uint8Array<ArrayBuffer> = new TextEncoder().encode('{}');
+
+export function buildEmptyOciDescriptor() {
+  return {
+    mediaType: 'application/vnd.oci.empty.v1+json',
+    digest: Digest.format(Digest.of('sha256', emptyOciConfig)),
+    size: emptyOciConfig.byteLength,
+  } as const;
+}
 
 /**
  * The manifest of one file as an OCI artifact (image-spec v1.1, "Guidelines for Artifact Usage": empty config, one layer).
@@ -24,11 +33,7 @@ export function encodeOciManifest({ kind, fileName, sha256, sizeBytes }: OciFile
     schemaVersion: 2,
     mediaType: 'application/vnd.oci.image.manifest.v1+json',
     artifactType: ociArtifactTypes[kind],
-    config: {
-      mediaType: 'application/vnd.oci.empty.v1+json',
-      digest: Digest.format(Digest.of('sha256', emptyConfig)),
-      size: emptyConfig.byteLength,
-    },
+    config: buildEmptyOciDescriptor(),
     layers: [
       {
         mediaType: 'application/octet-stream',

@@ -1,4 +1,4 @@
-import type { Json } from '../core/index.ts';
+import { compareText, type Json } from '../core/index.ts';
 import type { Component, ComponentKind, Technique } from '../inventory/index.ts';
 import { Enums, Models } from './cyclonedx.ts';
 import { hashesOf, isCpe } from './fields.ts';
@@ -29,7 +29,7 @@ export function buildModelComponent(component: Component): Models.Component {
     externalReferences: new Models.ExternalReferenceRepository(externalReferences(component)),
     properties: new Models.PropertyRepository(
       [...component.properties]
-        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .sort(([a], [b]) => compareText(a, b))
         .map(([name, value]) => new Models.Property(name, value)),
     ),
     ...(component.version === null ? {} : { version: component.version }),

@@ -2,15 +2,12 @@ import * as z from 'zod/mini';
 import { Digest, encodeCanonicalJson, limits } from '../core/index.ts';
 import { parseJsonBytes } from '../formats/json/index.ts';
 import { parseWith } from '../formats/schema/index.ts';
+import { buildEmptyOciDescriptor } from '../release/index.ts';
 
 /** OCI image-spec v1.1: manifests and indexes as registries keep them. */
 export const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 export const indexType = 'application/vnd.oci.image.index.v1+json';
 export const bundleType = 'application/vnd.dev.sigstore.bundle.v0.3+json';
-const emptyType = 'application/vnd.oci.empty.v1+json';
-
-/** The empty config of an artifact (image-spec, "Guidance for an Empty Descriptor"). */
-export const emptyConfig: Uint8Array<ArrayBuffer> = new TextEncoder().encode('{}');
 
 const descriptorSchema = z.looseObject({
   mediaType: z.string().check(z.maxLength(255)),
@@ -90,11 +87,7 @@ export function encodeReferrer(
     schemaVersion: 2,
     mediaType: manifestType,
     artifactType: layer.mediaType,
-    config: {
-      mediaType: emptyType,
-      digest: Digest.format(Digest.of('sha256', emptyConfig)),
-      size: emptyConfig.byteLength,
-    },
+    config: buildEmptyOciDescriptor(),
     layers: [{ mediaType: layer.mediaType, digest: Digest.format(layer.digest), size: layer.sizeBytes }],
     ...(subject === null
       ? {}

@@ -1,13 +1,7 @@
-import { Digest } from '../core/index.ts';
+import { compareText, Digest } from '../core/index.ts';
+import { emptyOciConfig } from '../release/index.ts';
 import { manifestSubjects } from './artifact.ts';
-import {
-  bundleType,
-  type Descriptor,
-  encodeReferrer,
-  emptyConfig,
-  manifestType,
-  type Referrer,
-} from './oci-documents.ts';
+import { bundleType, type Descriptor, encodeReferrer, manifestType, type Referrer } from './oci-documents.ts';
 import type { Publication, PublishedBundle } from './publication.ts';
 
 /** What a registry is to hold after a publication, each part by its digest or its tag. */
@@ -68,7 +62,7 @@ export function planRegistry(publication: Publication, known: readonly Descripto
   const attached = [...bundles.flatMap(({ referrers }) => referrers), ...documents.flatMap((each) => each.attached)];
   return {
     blobs: [
-      { what: 'empty config', digest: Digest.of('sha256', emptyConfig), content: new Blob([emptyConfig]) },
+      { what: 'empty config', digest: Digest.of('sha256', emptyOciConfig), content: new Blob([emptyOciConfig]) },
       ...publication.artifacts.map(({ fileName, digest, content }) => ({ what: fileName, digest, content })),
       ...[...publication.bundles, ...documents.map(({ document }) => document)].map(({ fileName, digest, bytes }) => ({
         what: fileName,
@@ -113,7 +107,7 @@ function listCarriers({ artifacts, bundles }: Publication, known: readonly Descr
   }));
   const distinct = new Map([...known, ...own].map((descriptor) => [descriptor.digest, descriptor]));
   return [...distinct.values()]
-    .sort((a, b) => (a.digest < b.digest ? -1 : 1))
+    .sort((a, b) => compareText(a.digest, b.digest))
     .map((descriptor) => ({ descriptor, subjects: subjectsOfManifest(descriptor, bundles) }));
 }
 
@@ -176,6 +170,6 @@ function collectTags(entries: readonly (readonly [string, Descriptor])[]): reado
     tags.set(tag, listed.set(descriptor.digest, descriptor));
   }
   return [...tags]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .sort(([a], [b]) => compareText(a, b))
     .map(([tag, listed]) => ({ tag, entries: [...listed.values()] }));
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { Digest, limits } from '../core/index.ts';
+import { compareText, Digest, limits } from '../core/index.ts';
 import { parseJsonBytes } from '../formats/json/index.ts';
 import { parseWith } from '../formats/schema/index.ts';
 import type { Publication } from './publication.ts';
@@ -73,10 +73,10 @@ export function buildSubjectIndexes(publication: Publication): readonly SubjectI
     add(digest, {
       files: [{ digest: Digest.format(digest), fileName, mediaType: 'application/octet-stream', sizeBytes }],
     });
-  return [...indexes.values()].sort((a, b) => (a.subject < b.subject ? -1 : 1));
+  return [...indexes.values()].sort((a, b) => compareText(a.subject, b.subject));
 }
 
 function sortedUnion<T>(left: readonly T[], right: readonly T[], keyOf: (entry: T) => string): T[] {
   const union = new Map([...left, ...right].map((entry) => [keyOf(entry), entry]));
-  return [...union].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry);
+  return [...union].sort(([a], [b]) => compareText(a, b)).map(([, entry]) => entry);
 }

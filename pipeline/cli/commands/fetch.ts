@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Digest, type Exit, exit, exitOf, Fault, type Json, limits } from '../../core/index.ts';
+import { compareText, Digest, type Exit, exit, exitOf, Fault, type Json, limits, worstExit } from '../../core/index.ts';
 import { writeDirectoryAtomically } from '../../edge/files/index.ts';
 import { parseJsonBytes } from '../../formats/json/index.ts';
 import { printable } from '../../report/index.ts';
@@ -28,7 +28,7 @@ export const runFetch: Run<typeof fetchCommand> = async ({ operands, options, wo
   if (out !== undefined && bundles.length > 0) await writeBundles(resolve(world.directory, out), bundles);
   if (options.json) world.stdout.write(renderJson(buildDocument(results, out)));
   else tell(results, bundles, out, world);
-  return worstOf(results);
+  return worstExit(results.map(exitOfResult));
 };
 
 /** Stores list subjects by SHA-256, as all statements of a release have it. */
@@ -42,7 +42,7 @@ type Result = { readonly digest: string; readonly fetched: Fetched };
 
 function distinct(bundles: readonly FoundBundle[]): readonly FoundBundle[] {
   const bySha256 = new Map(bundles.map((bundle) => [bundle.sha256, bundle]));
-  return [...bySha256.values()].sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1));
+  return [...bySha256.values()].sort((a, b) => compareText(a.sha256, b.sha256));
 }
 
 async function writeBundles(directory: string, bundles: readonly FoundBundle[]): Promise<void> {
@@ -110,11 +110,6 @@ function renderResult({ digest, fetched: { bundles, passedOver, unanswered } }: 
 
 function renderFault({ code, message, where, next }: Fault): string {
   return [`${message} [${code}]`, where, next].filter((part) => part !== undefined).join('; ');
-}
-
-function worstOf(results: readonly Result[]): Exit {
-  const exits = new Set<Exit>(results.map(exitOfResult));
-  return [exit.usage, exit.untrusted, exit.denied, exit.unavailable].find((code) => exits.has(code)) ?? exit.admit;
 }
 
 /** A store that gave no answer may have what the others lack: only then is "none" not known. */

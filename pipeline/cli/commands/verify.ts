@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { decide, Digest, type Exit, exit, Fault, type Finding, limits } from '../../core/index.ts';
+import { decide, Digest, Fault, type Finding, limits, worstExit } from '../../core/index.ts';
 import { openHashingPool } from '../../edge/hashing/index.ts';
 import { emptyState, judgeArtifact, parsePolicy, type PolicyJudgement } from '../../policy/index.ts';
 import { buildVerdictDocument, renderVerdict, type VerdictReport } from '../../report/index.ts';
@@ -29,7 +29,7 @@ export const runVerify: Run<typeof verifyCommand> = async ({ operands, options, 
   }
   if (options.json) world.stdout.write(renderJson({ verdicts: reports.map(buildVerdictDocument) }));
   else for (const report of reports) world.stdout.write(renderVerdict(report));
-  return worst(reports.map((report) => report.verdict.exit));
+  return worstExit(reports.map((report) => report.verdict.exit));
 
   /** A file that cannot be read gets a verdict of its own: the others are judged all the same. */
   async function judgeOperand(operand: string): Promise<PolicyJudgement> {
@@ -79,10 +79,4 @@ function asUsage<T>(step: () => T): T {
     if (!(error instanceof Fault)) throw error;
     throw new Fault('usage.digest', error.message, { next: 'A file of that name: give it as ./NAME', cause: error });
   }
-}
-
-/** Several verdicts: not authentic before not met before not judged. */
-function worst(exits: readonly Exit[]): Exit {
-  const order: readonly Exit[] = [exit.untrusted, exit.denied, exit.unavailable];
-  return order.find((code) => exits.includes(code)) ?? exit.admit;
 }

@@ -1,4 +1,4 @@
-import { ByteReader, decodeFileName, Fault, type Source } from '../../core/index.ts';
+import { ByteReader, decodeFileName, Fault, formatUuid, type Source } from '../../core/index.ts';
 import { type Checksum, checksumOf, holdsItsChecksum } from './checksum.ts';
 import type { NodePointer } from './node.ts';
 
@@ -162,10 +162,4 @@ function refuseFlags(flags: bigint, names: Readonly<Record<number, string>>, r: 
 function upToNul(bytes: Uint8Array): Uint8Array {
   const end = bytes.indexOf(0);
   return end < 0 ? bytes : bytes.subarray(0, end);
-}
-
-function formatUuid(bytes: Uint8Array): string {
-  return Buffer.from(bytes)
-    .toString('hex')
-    .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }

@@ -1,4 +1,4 @@
-import { ByteReader, Fault, type Source } from '../../core/index.ts';
+import { ByteReader, Fault, formatUuid, type Source } from '../../core/index.ts';
 import { crc32c } from '../crc32c/index.ts';
 
 /** What later reads need of `struct erofs_super_block` (Linux fs/erofs/erofs_fs.h). */
@@ -76,7 +76,7 @@ export function readSuperblock(source: Source): Superblock {
   const blocks = r.u32le('blocks');
   const metadataBlock = r.u32le('meta_blkaddr');
   const sharedXattrBlock = r.u32le('xattr_blkaddr');
-  const uuid = Buffer.from(r.bytes(16, 'uuid')).toString('hex');
+  const uuid = formatUuid(r.bytes(16, 'uuid'));
   const label = r.asciiPadded(16, 'volume_name');
   const featureIncompat = r.u32le('feature_incompat');
   refuseUnknownFeatures(r, featureIncompat);
@@ -103,7 +103,7 @@ export function readSuperblock(source: Source): Superblock {
     builtAt,
     metadataOffset: metadataBlock * blockSizeBytes,
     sharedXattrOffset: sharedXattrBlock * blockSizeBytes,
-    uuid: uuid.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
+    uuid,
     label: label === '' ? null : label,
     zeroPadding: has(incompat.zeroPadding),
     bigClusters: has(incompat.compressionConfigurations),

@@ -1,4 +1,4 @@
-import { ByteReader, Fault, type Source } from '../../core/index.ts';
+import { ByteReader, Fault, formatUuid, type Source } from '../../core/index.ts';
 import { carryChecksum } from './checksum.ts';
 
 /** What the superblock fixes for the whole file system. */
@@ -264,9 +264,4 @@ function decodeLabel(field: Uint8Array): string | null {
   const text = Buffer.from(field).toString('utf8').replace(/\0.*$/s, '');
   // eslint-disable-next-line no-control-regex
   return text === '' || /[\0-\x1f\x7f]/.test(text) ? null : text;
-}
-
-function formatUuid(bytes: Uint8Array): string {
-  const hex = Buffer.from(bytes).toString('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }

@@ -1,4 +1,4 @@
-import { Fault, limits } from '../../core/index.ts';
+import { compareText, Fault, limits } from '../../core/index.ts';
 import { type FileTree, readFile, resolvePlaced, type TreeNode } from '../file-tree/index.ts';
 import { type ExtensionClass, type ExtensionRelease, parseExtensionRelease } from './extension-release.ts';
 
@@ -41,7 +41,7 @@ export function listExtensionReleases(
       node: entry.node,
     }))
     .filter((file) => isImageName(file.name))
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
+    .sort((a, b) => compareText(a.name, b.name));
 }
 
 /**

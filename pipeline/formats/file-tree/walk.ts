@@ -1,4 +1,4 @@
-import { Fault, limits } from '../../core/index.ts';
+import { compareText, Fault, limits } from '../../core/index.ts';
 import type { FileTree, TreeEntry, TreeNode } from './file-tree.ts';
 
 /** An entry with its absolute path inside the tree: `/lib/os-release`. */
@@ -43,7 +43,7 @@ export function* walk(tree: FileTree, from: TreeNode = tree.root, base = ''): Ge
 }
 
 function sorted(entries: readonly TreeEntry[]): TreeEntry[] {
-  return [...entries].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return [...entries].sort((a, b) => compareText(a.name, b.name));
 }
 
 /**

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { ByteReader, type Fault, limits, type Source } from '../../core/index.ts';
+import { ByteReader, type Fault, formatUuid, limits, type Source } from '../../core/index.ts';
 
 const signature = 'EFI PART';
 const leastHeaderBytes = 92;
@@ -87,7 +87,9 @@ function headerCrc(header: Uint8Array): number {
 
 /** A GUID as UEFI writes it: the first three fields are little endian (appendix A). */
 export function formatGuid(bytes: Uint8Array): string {
-  const hex = (from: number, to: number): string => Buffer.from(bytes.subarray(from, to)).toString('hex');
-  const swapped = (from: number, to: number): string => Buffer.from(bytes.subarray(from, to)).reverse().toString('hex');
-  return `${swapped(0, 4)}-${swapped(4, 6)}-${swapped(6, 8)}-${hex(8, 10)}-${hex(10, 16)}`;
+  const fields = Uint8Array.from(bytes);
+  fields.subarray(0, 4).reverse();
+  fields.subarray(4, 6).reverse();
+  fields.subarray(6, 8).reverse();
+  return formatUuid(fields);
 }

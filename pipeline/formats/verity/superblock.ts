@@ -1,4 +1,4 @@
-import { ByteReader, Fault, type Source, within } from '../../core/index.ts';
+import { ByteReader, Fault, formatUuid, type Source, within } from '../../core/index.ts';
 import { parseVerityAlgorithm } from './algorithms.ts';
 import { checkVerityParameters, type VerityParameters } from './parameters.ts';
 
@@ -66,8 +66,3 @@ export function readVeritySuperblock(source: Source, offset: number): VeritySupe
 }
 
 const signature = Buffer.from('verity\0\0', 'latin1');
-
-function formatUuid(bytes: Uint8Array): string {
-  const hex = Buffer.from(bytes).toString('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
-}
