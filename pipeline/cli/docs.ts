@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { Fault } from '../core/index.ts';
 import { evidenceFindingCodes } from '../evidence/index.ts';
 import { policyFindingCodes } from '../policy/index.ts';
 import { trustFindingCodes } from '../trust/index.ts';
 import { verifyFaultCodes, verifyFindingCodes } from '../verify/index.ts';
 import type { CommandSpec, OptionSpec } from './command.ts';
+import { replacePart } from './docs-part.ts';
 import { exitMeanings } from './exit-codes.ts';
 import { commandRows } from './table.ts';
 
@@ -18,16 +18,6 @@ const parts: Readonly<Record<string, () => string>> = {
 /** The README with its generated parts made anew. Fault: docs.marker. */
 export function renderReadme(readme: string): string {
   return Object.entries(parts).reduce((text, [name, render]) => replacePart(text, name, render()), readme);
-}
-
-function replacePart(text: string, name: string, content: string): string {
-  const begin = `<!-- begin:${name} -->`;
-  const end = `<!-- end:${name} -->`;
-  const from = text.indexOf(begin);
-  const to = text.indexOf(end);
-  if (from < 0 || to < from)
-    throw new Fault('docs.marker', `Cannot place ${name} in the README: want ${begin} … ${end}`);
-  return `${text.slice(0, from + begin.length)}\n${content}\n${text.slice(to)}`;
 }
 
 function renderCommands(): string {

@@ -5,8 +5,11 @@ import { readSmallFile } from '../edge/files/index.ts';
 import { plainName } from '../formats/schema/index.ts';
 import type { World } from './world.ts';
 
+/** Where relative paths start. */
+type Place = Pick<World, 'directory'>;
+
 /** Reads an input file that must not be larger than a cap. Faults: file.*, with the path as it was given. */
-export function readInput(world: World, path: string, maxBytes: number): Uint8Array {
+export function readInput(world: Place, path: string, maxBytes: number): Uint8Array {
   return readSmallFile(resolve(world.directory, path), maxBytes);
 }
 
@@ -105,7 +108,7 @@ export const inputLimits = {
 const directoryFiles = 10_000;
 
 /** The names in a directory, sorted by code unit. Faults: file.missing, limit.directory. */
-export function listDirectory(world: World, directory: string): readonly string[] {
+export function listDirectory(world: Place, directory: string): readonly string[] {
   let names: readonly string[];
   try {
     names = readdirSync(resolve(world.directory, directory)).sort();

@@ -137,6 +137,8 @@ export const limits = {
   /** Bytes of Docker's configuration, where it keeps credentials, and of a password's file. */
   dockerConfigBytes: 1 * MiB,
   passwordBytes: 64 * KiB,
+  /** Bytes of a summary in Markdown: a GitHub runner shows no more of one step. */
+  summaryBytes: MiB,
   /** Entries of one extension directory: each image in it is read as a whole. */
   extensions: 256,
   /** Bytes of an evidence document. */

@@ -21,6 +21,7 @@ const levels: Readonly<Record<string, number>> = {
   store: 3,
   edge: 4,
   cli: 5,
+  action: 6,
 };
 
 /** And these of its own level, each for a reason. */
@@ -90,10 +91,11 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   '@sigstore/tuf': ['trust'],
   '@sigstore/verify': ['verify'],
   commander: ['cli'],
+  esbuild: ['action'],
   openpgp: ['attest'],
   'unbzip2-stream': ['edge'],
-  yaml: ['policy', 'cli'],
-  zod: ['formats', 'release', 'provenance', 'trust', 'evidence', 'policy', 'attest', 'store', 'edge', 'cli'],
+  yaml: ['policy', 'cli', 'action'],
+  zod: ['formats', 'release', 'provenance', 'trust', 'evidence', 'policy', 'attest', 'store', 'edge', 'cli', 'action'],
 };
 
 /** What computes is no IO: the rest of Node is for edge/ and cli/ alone. */

@@ -1,0 +1,71 @@
+import { runNodeproof } from '../cli/index.ts';
+import { type Exit, Fault, type FaultCode } from '../core/index.ts';
+import type { FileFinder } from './globs.ts';
+import type { Inputs } from './inputs.ts';
+import { renderCommand, renderLine } from './workflow-command.ts';
+import type { ActionWorld } from './world.ts';
+
+/** What a mode works with. */
+export type Step = {
+  readonly inputs: Inputs;
+  readonly files: FileFinder;
+  readonly world: ActionWorld;
+  /** A directory of this step alone, gone at its end: for what is secret. */
+  readonly privateDirectory: string;
+};
+
+/** What a command answered: the one JSON document that it prints. */
+export type CommandAnswer = { readonly exit: Exit; readonly document: unknown };
+
+/**
+ * Runs a command of nodeproof in this process. The Action does nothing that the command line cannot: the log shows the line
+ * that does the same. Faults: those of the command.
+ */
+export async function runCommand(args: readonly string[], { inputs, world }: Step): Promise<CommandAnswer> {
+  world.write(renderCommand('group', {}, `nodeproof ${args.map(quoteArgument).join(' ')}`));
+  const written = { stdout: '', stderr: '' };
+  const exit = await runNodeproof([...args, '--json'], {
+    directory: world.directory,
+    environment: { ...world.environment, ...secretsOf(inputs) },
+    now: world.now,
+    stdout: { write: (text) => void (written.stdout += text), isTerminal: false },
+    stderr: { write: (text) => void (written.stderr += text), isTerminal: false },
+  });
+  for (const line of written.stderr.split('\n').filter((each) => each !== '')) world.write(renderLine(line));
+  world.write(renderCommand('endgroup', {}, ''));
+  const document = JSON.parse(written.stdout) as { readonly error?: ErrorDocument };
+  if (document.error !== undefined) throw faultOf(document.error);
+  return { exit, document };
+}
+
+type ErrorDocument = {
+  readonly code: FaultCode;
+  readonly message: string;
+  readonly where: string | null;
+  readonly next: string | null;
+};
+
+function faultOf({ code, message, where, next }: ErrorDocument): Fault {
+  return new Fault(code, message, { ...(where === null ? {} : { where }), ...(next === null ? {} : { next }) });
+}
+
+/** Secrets reach a command by its environment: a command line is shown. */
+function secretsOf(inputs: Inputs): Readonly<Record<string, string>> {
+  const passphrase = inputs.text('key-passphrase');
+  const token = inputs.text('github-token');
+  return {
+    ...(passphrase === undefined ? {} : { NODEPROOF_KEY_PASSPHRASE: passphrase }),
+    ...(token === undefined ? {} : { GITHUB_TOKEN: token }),
+  };
+}
+
+/** As a shell reads it. */
+export function quoteArgument(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** `--name value` where there is a value, for lists once for all values. */
+export function option(name: string, value: string | readonly string[] | undefined): readonly string[] {
+  if (value === undefined || value.length === 0) return [];
+  return typeof value === 'string' ? [`--${name}`, value] : [`--${name}`, ...value];
+}

@@ -1,0 +1,1 @@
+export { codeSpan, escapeText } from './markdown.ts';
