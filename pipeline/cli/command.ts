@@ -37,9 +37,21 @@ type OptionValue<S extends OptionSpec> = S['kind'] extends 'flag'
 /** What a command receives: each option under the very name that its specification has, with its kind's type. */
 export type Invocation<C extends CommandSpec> = {
   readonly operands: readonly string[];
-  readonly options: { readonly [K in keyof C['options']]: OptionValue<C['options'][K]> };
+  readonly options: OptionValues<C['options']>;
   readonly world: World;
 };
+
+type Options = CommandSpec['options'];
+type OptionValues<O extends Options> = { readonly [K in keyof O]: OptionValue<O[K]> };
+
+/** Options as a command receives them where none was given. */
+export function optionsNotGiven<O extends Options>(specs: O): OptionValues<O> {
+  const values = Object.entries(specs).map(([name, { kind }]) => [
+    name,
+    { flag: false, list: [], text: undefined }[kind],
+  ]);
+  return Object.fromEntries(values) as OptionValues<O>;
+}
 
 export type Run<C extends CommandSpec> = (invocation: Invocation<C>) => Promise<Exit>;
 

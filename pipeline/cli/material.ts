@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Fault, type Json, limits } from '../core/index.ts';
+import { type Digest, Fault, type Json, limits } from '../core/index.ts';
 import { parseJsonBytes } from '../formats/json/index.ts';
 import { parseBundle } from '../formats/sigstore-bundle/index.ts';
 import type { BundleFile, Material, Policy } from '../policy/index.ts';
@@ -20,6 +20,7 @@ import {
   readInput,
   splitLines,
 } from './inputs.ts';
+import type { SearchOptions } from './search.ts';
 import type { World } from './world.ts';
 
 /** Where attestations, roots and keys come from. None of it is trusted: the policy picks what counts. */
@@ -30,6 +31,22 @@ export type MaterialOptions = {
   readonly 'trusted-root': readonly string[];
   readonly 'public-key': readonly string[];
 };
+
+/**
+ * Adds what the stores have about digests, where any were named: their code is loaded only then. A store is untrusted
+ * transport, too. Faults: usage.store, usage.offline, usage.registry.
+ */
+export async function addFound(
+  given: Material,
+  digests: readonly Digest[],
+  options: SearchOptions,
+  world: World,
+): Promise<Material> {
+  if (options.from.length === 0 && options.cache === undefined) return given;
+  const { searchMaterial } = await import('./search.ts');
+  const { bundles, silences } = await searchMaterial(digests, options, world);
+  return { ...given, bundles: distinct([...given.bundles, ...bundles]), silences };
+}
 
 /** Reads all that was given and opens what the policy pins of it. A bundle that cannot be read is told, not fatal. */
 export function readMaterial(options: MaterialOptions, policy: Policy, world: World): Material {
@@ -61,6 +78,7 @@ export function readMaterial(options: MaterialOptions, policy: Policy, world: Wo
     missingAnchors: missing,
     bundles: distinct([...bundles, ...packs.flatMap(packedBundles)]),
     pack: fresh?.pack ?? null,
+    silences: [],
   };
 }
 

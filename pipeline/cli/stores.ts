@@ -11,7 +11,7 @@ import {
   parseAddress,
   parseRepository,
 } from '../edge/store/index.ts';
-import type { BundleStore } from '../store/index.ts';
+import type { BlobCache, BundleStore } from '../store/index.ts';
 import { asConfiguration, readInput } from './inputs.ts';
 import type { World } from './world.ts';
 
@@ -23,17 +23,22 @@ export type StoreOptions = {
   readonly offline?: boolean;
 };
 
-type Place = (address: string, options: StoreOptions, world: World) => BundleStore;
+type Place = (address: string, options: StoreOptions, world: World, blobs: BlobCache | null) => BundleStore;
 
 /** Every kind of store, by the word before its colon. */
 const places: Readonly<Record<string, Place>> = { directory: openDirectory, oci: openRegistry };
 
-/** Opens the stores that were named. Nothing is asked by that. Faults: usage.store, usage.offline, those of the stores. */
+/**
+ * Opens the stores that were named. Nothing is asked by that. Faults: usage.store, usage.offline, those of the stores.
+ *
+ * @param blobs what need not be sent again
+ */
 export function openStores(
   names: readonly string[],
   option: 'to' | 'from',
   options: StoreOptions,
   world: World,
+  blobs: BlobCache | null = null,
 ): readonly BundleStore[] {
   if (names.length === 0) throw new Fault('usage.store', `Cannot go on without --${option}: want ${storeForms}`);
   return [...new Set(names)].map((name) => {
@@ -44,30 +49,33 @@ export function openStores(
         'usage.store',
         `Cannot use --${option} ${JSON.stringify(name.slice(0, 200))}: want ${storeForms}`,
       );
-    return open(name.slice(colon + 1), options, world);
+    return open(name.slice(colon + 1), options, world, blobs);
   });
 }
 
 const storeForms = 'directory:PATH, directory:https://HOST/PATH or oci:HOST/REPOSITORY';
 
-function openDirectory(address: string, options: StoreOptions, world: World): BundleStore {
+function openDirectory(address: string, options: StoreOptions, world: World, blobs: BlobCache | null): BundleStore {
   if (!/^https?:\/\//.test(address)) return openDirectoryStore(resolve(world.directory, address), address);
   refuseOffline(`directory:${address}`, options);
   const base = parseAddress(address, options['plain-http']);
-  return openWebDirectoryStore(base, httpSettings(options, world));
+  return openWebDirectoryStore(base, httpSettings(options, world), blobs);
 }
 
-function openRegistry(address: string, options: StoreOptions, world: World): BundleStore {
+function openRegistry(address: string, options: StoreOptions, world: World, blobs: BlobCache | null): BundleStore {
   refuseOffline(`oci:${address}`, options);
   const reference = parseRepository(address, options['plain-http']);
   const credentials = readCredentials(reference.host, options, world);
   const access = { credentials, tokenHosts: options['registry-token-host'] };
-  return openRegistryStore(reference, access, httpSettings(options, world));
+  return openRegistryStore(reference, access, httpSettings(options, world), blobs);
 }
 
 function refuseOffline(name: string, options: StoreOptions): void {
   if (options.offline !== true) return;
-  throw new Fault('usage.offline', `Cannot fetch from ${name} with --offline: want directory:PATH`, { where: name });
+  throw new Fault('usage.offline', `Cannot fetch from ${name} with --offline: want directory:PATH`, {
+    where: name,
+    next: 'What was found before is in the directory of --cache: give it without --from',
+  });
 }
 
 function httpSettings(options: StoreOptions, world: World): HttpSettings {

@@ -1,4 +1,4 @@
-import { type CommandSpec, flag, list, type Run, requiredText, text } from './command.ts';
+import { type CommandSpec, flag, list, optionsNotGiven, type Run, requiredText, text } from './command.ts';
 
 /** Options that several commands share mean the same everywhere. */
 const json = flag('print one JSON document on stdout, on success and on failure');
@@ -100,17 +100,29 @@ export const publishCommand = {
   ],
 } as const satisfies CommandSpec;
 
+/** Where bundles are looked for, and what of it is kept. */
+const searchOptions = {
+  from: list('STORE', 'directory:PATH, directory:https://HOST/PATH or oci:HOST/REPOSITORY, asked in this order'),
+  cache: text(
+    'DIR',
+    'keep what was found, as a directory store does, and send for no byte twice; lists are always asked for, nothing is ever thrown away',
+  ),
+  offline: flag('open no socket: only paths are allowed as stores; without any, --cache answers alone'),
+  ...registryOptions,
+};
+
+/** For who runs a command within the program: no store is asked. */
+export const noSearch = optionsNotGiven(searchOptions);
+
 export const fetchCommand = {
   path: ['fetch'],
   summary: 'get the bundles about digests from where they were published',
   details:
-    'All stores are asked, in their order. Bundles that are about the digest come out as they are, nothing is verified by that: give them to verify. With --out they are written as sha256-DIGEST.sigstore.json, else printed one a line. Exit 1 where there is no bundle for a digest, 4 where a store gave no answer.',
+    'All stores are asked, in the order in which they are given. Bundles that are about the digest come out as they are, nothing is verified by that: give them to verify. With --out they are written as sha256-DIGEST.sigstore.json, else printed one a line. Exit 1 where there is no bundle for a digest, 4 where a store gave no answer.',
   operand: { placeholder: 'sha256:DIGEST', about: 'of artifacts, OCI manifests or node identities', min: 1, max: 1000 },
   options: {
-    from: list('STORE', 'directory:PATH, directory:https://HOST/PATH or oci:HOST/REPOSITORY'),
     out: text('DIR', 'write the bundles into this new directory'),
-    offline: flag('open no socket: only paths are allowed as stores'),
-    ...registryOptions,
+    ...searchOptions,
     json,
   },
   examples: [
@@ -120,9 +132,9 @@ export const fetchCommand = {
 
 export const verifyCommand = {
   path: ['verify'],
-  summary: "an auditor's check of artifacts against a policy, offline",
+  summary: "an auditor's check of artifacts against a policy, offline unless stores are named",
   details:
-    'Each FILE or sha256:DIGEST gets a verdict. Attestations come from a trust pack, bundles or a directory of them; no socket is opened.',
+    'Each FILE or sha256:DIGEST gets a verdict. Attestations come from a trust pack, bundles, a directory of them, or with --from from stores, which are asked by digest alone; without --from no socket is opened. A store is untrusted transport: where it gives no answer, what is lacking could not be judged (exit 4).',
   operand: {
     placeholder: 'FILE|sha256:DIGEST',
     about: 'artifacts, or digests of artifacts or node identities',
@@ -137,9 +149,13 @@ export const verifyCommand = {
     'trusted-root': trustedRoot,
     'public-key': publicKey,
     at,
+    ...searchOptions,
     json,
   },
-  examples: ['nodeproof verify kubernetes.raw --policy policy.yaml --trust-pack workers.trust-pack.json'],
+  examples: [
+    'nodeproof verify kubernetes.raw --policy policy.yaml --trust-pack workers.trust-pack.json',
+    'nodeproof verify kubernetes.raw --policy policy.yaml --public-key release.pub --from oci:ghcr.io/acme/nodes --cache bundles',
+  ],
 } as const satisfies CommandSpec;
 
 export const policyCheckCommand = {
@@ -232,7 +248,7 @@ export const nodeVerifyCommand = {
   path: ['node', 'verify'],
   summary: 'judge this node by a policy: collect, find the signed node set, decide',
   details:
-    'Exit 0 admits. Where no signed node set has the identity of the node, the nearest one is named with the differences field by field. With --join simulated evidence is refused (exit 2).',
+    'Exit 0 admits. Where no signed node set has the identity of the node, the nearest one is named with the differences field by field. With --from stores are asked for what is said about the identity of the node and its extensions. With --join simulated evidence is refused (exit 2).',
   operand: null,
   options: {
     policy,
@@ -245,6 +261,7 @@ export const nodeVerifyCommand = {
     state: text('FILE', 'what was accepted before (default: /var/lib/nodeproof/state.json of the node)'),
     join: flag('for ExecStartPre= before kubeadm join: only live evidence, and an admission is remembered'),
     at,
+    ...searchOptions,
     json,
   },
   examples: [

@@ -128,6 +128,11 @@ export const limits = {
   storeFoundBytes: 256 * MiB,
   storeDescriptors: 4096,
   storePages: 64,
+  /** What one search over stores may give in all: bytes of bundles, and digests that node sets lead on to. */
+  searchBytes: 512 * MiB,
+  searchMembers: 256,
+  /** Subjects of one bundle under which a cache lists it: each is a file. */
+  cachedSubjects: 1024,
   /** Bytes of an index, of a manifest, and layers of one. */
   storeIndexBytes: 4 * MiB,
   storeManifestBytes: 4 * MiB,

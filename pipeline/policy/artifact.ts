@@ -8,6 +8,7 @@ import { judgeProvenance } from './rules/provenance.ts';
 import { judgeRevoked, judgeRevokedFile, revocableIdentity, revocableSet } from './rules/revocation.ts';
 import type { Policy } from './schema.ts';
 import { assessAll, openShelf, type Shelf, unreadableFindings } from './shelf.ts';
+import { tellSilence } from './silence.ts';
 import { activeWaivers, judgeNothingFound, type PolicyJudgement, type Situation } from './situation.ts';
 import { judgeStatements, wantedKinds } from './statements.ts';
 
@@ -37,10 +38,7 @@ export function judgeArtifact(digest: Digest, situation: Situation): PolicyJudge
   ];
   const proves = good.some((attestation) => attestation.kind !== 'sbom');
   const candidates = about.reduce((sum, { claims }) => sum + claims.length, 0);
-  return {
-    identityDigest: good.find(isNodeSet)?.identityDigest ?? null,
-    attestations: good,
-    checked: good.map(checkedAttestation),
+  const judged = {
     findings: [
       ...judgePolicyFreshness(policy, state, now),
       ...judgePackFreshness(material.pack, policy, state, now),
@@ -49,8 +47,14 @@ export function judgeArtifact(digest: Digest, situation: Situation): PolicyJudge
         ? [...judgeRevokedSets(outcomes), ...judgeRequired(digest, outcomes, policy)]
         : [...problems, ...judgeNothingFound(digest, material, candidates), ...judgeUnproven(digest, good.length)]),
     ],
-    waivers: activeWaivers(policy, now),
     ignored: [...(proves ? problems : []), ...shelf.revocationProblems],
+  };
+  return {
+    identityDigest: good.find(isNodeSet)?.identityDigest ?? null,
+    attestations: good,
+    checked: good.map(checkedAttestation),
+    waivers: activeWaivers(policy, now),
+    ...tellSilence(judged, material.silences),
   };
 }
 

@@ -16,6 +16,7 @@ export const findingCodes = {
   'attestation.too-old':
     'the signature is older than the policy allows, or has no authenticated time to tell its age by',
   'attestation.hidden': 'the node set names a statement that is not there, or another one is offered in its place',
+  'store.unanswered': 'a store that was asked for attestations gave no answer, or not a whole one',
   'node-set.none': 'no signed node set that counts has the identity of this node',
   'node-set.role': 'the node set was signed for another role',
   'node-set.expired': 'the node set is past the validity that its signer gave it',

@@ -8,5 +8,6 @@ export { judgeNode } from './node.ts';
 export { type LoadedPolicy, parsePolicy } from './policy.ts';
 export { revocationPredicateType } from './rules/revocation.ts';
 export { type Policy } from './schema.ts';
+export { type Silence } from './silence.ts';
 export { type Material, type PolicyJudgement, type Situation } from './situation.ts';
 export { advanceState, emptyState, parseState, type State } from './state.ts';

@@ -7,13 +7,18 @@ import { buildFinding } from './rules/finding.ts';
 import { judgeDifferences, nearestIdentity } from './rules/identity-difference.ts';
 import { assessAll, claimsOfKind, distinctStatements, nodeSetsAmong, type Shelf } from './shelf.ts';
 import { judgeProvenance } from './rules/provenance.ts';
+import { leaveOpen } from './silence.ts';
 import type { ReleaseMatch, Situation } from './situation.ts';
 
 /**
  * `match: members`: the operating system must be that of one signed node set; each extension is either a member of that
  * set or attested on its own by a signer that the policy allows for its name.
  */
-export function matchMembers(own: EvidenceIdentity, shelf: Shelf, { policy }: Situation): readonly ReleaseMatch[] {
+export function matchMembers(
+  own: EvidenceIdentity,
+  shelf: Shelf,
+  { policy, material }: Situation,
+): readonly ReleaseMatch[] {
   const { counted, problems } = assessAll(
     nodeSetsAmong(shelf.claims),
     'node-set',
@@ -22,8 +27,10 @@ export function matchMembers(own: EvidenceIdentity, shelf: Shelf, { policy }: Si
   );
   const sets = distinctStatements(counted.filter(isNodeSet));
   const sameOs = sets.filter((set) => isSameOs(own, set.nodeSet));
-  if (sameOs.length === 0)
-    return [{ set: null, members: [], ignored: [], findings: [...problems, ...judgeUnknownOs(own, sets)] }];
+  if (sameOs.length === 0) {
+    const unknown = leaveOpen(judgeUnknownOs(own, sets), material.silences);
+    return [{ set: null, members: [], ignored: [], findings: [...problems, ...unknown] }];
+  }
   const judged = new Map<string, MemberOutcome>();
   return sameOs.map((set) => {
     const strangers = strangersTo(set.nodeSet, own).map((member) => {

@@ -10,6 +10,7 @@ import { judgePackFreshness, judgePolicyFreshness } from './rules/freshness.ts';
 import { judgeDifferences, nearestIdentity } from './rules/identity-difference.ts';
 import { judgeIdentity, judgeNodeSet } from './rules/node-set.ts';
 import { judgeRevoked, revocableIdentity, revocableSet } from './rules/revocation.ts';
+import { leaveOpen, tellSilence } from './silence.ts';
 import {
   activeWaivers,
   judgeNothingFound,
@@ -50,9 +51,14 @@ export function judgeNode(evidence: Evidence, situation: Situation): PolicyJudge
     identityDigest: 'identity' in own ? identityDigest(own.identity) : null,
     attestations: outcome.counted,
     checked: [...outcome.counted.map(checkedAttestation), ...facts.checked],
-    findings: [...freshness, ...facts.findings, ...outcome.findings],
     waivers: activeWaivers(policy, now),
-    ignored: [...outcome.ignored, ...shelf.revocationProblems],
+    ...tellSilence(
+      {
+        findings: [...freshness, ...facts.findings, ...outcome.findings],
+        ignored: [...outcome.ignored, ...shelf.revocationProblems],
+      },
+      material.silences,
+    ),
   };
 }
 
@@ -124,7 +130,7 @@ function matchSet(
     ...unreadableFindings(shelf),
     ...problems,
     ...judgeNothingFound(digest, material, candidates.length),
-    ...judgeNearest(own, digest, shelf, policy.allow['node-set'] ?? []),
+    ...leaveOpen(judgeNearest(own, digest, shelf, policy.allow['node-set'] ?? []), material.silences),
   ];
   return [{ set: null, members: [], findings, ignored: [] }];
 }

@@ -4,6 +4,7 @@ import type { Attestation, BundleFile, NodeSetAttestation } from './attestation.
 import { buildFinding } from './rules/finding.ts';
 import type { PackFacts } from './rules/freshness.ts';
 import type { Policy } from './schema.ts';
+import type { Silence } from './silence.ts';
 import type { State } from './state.ts';
 
 /** What is judged besides the subject itself. All of it is untrusted but the anchors, which the policy pinned. */
@@ -13,6 +14,8 @@ export type Material = {
   readonly missingAnchors: readonly string[];
   readonly bundles: readonly BundleFile[];
   readonly pack: PackFacts | null;
+  /** Places that were asked for more and gave no whole answer. */
+  readonly silences: readonly Silence[];
 };
 
 export type Situation = {
@@ -72,7 +75,7 @@ export function judgeNothingFound(
       field: 'attestations',
       actual: null,
       expected: Digest.format(digest),
-      next: 'Give the bundles with --trust-pack, --bundle or --dir, or attest this release',
+      next: 'Give the bundles with --trust-pack, --bundle, --dir or --from, or attest this release',
     },
   );
   const missing = missingAnchors.map((anchor) =>

@@ -20,16 +20,18 @@ export class Findings {
 
   /**
    * Runs a step that reads one bundle, or null where something else is there; a Fault in it is told at the place and costs no
-   * other bundle.
+   * other bundle. True where it was one.
    */
-  async attempt(from: string, read: () => Promise<Uint8Array | null>): Promise<void> {
+  async attempt(from: string, read: () => Promise<Uint8Array | null>): Promise<boolean> {
     try {
       this.#checkRoom(0);
       const bytes = await read();
       if (bytes !== null) this.#add(parseFoundBundle(bytes, this.#digests, from));
+      return bytes !== null;
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       this.passOver(error, from);
+      return false;
     }
   }
 
@@ -64,23 +66,31 @@ export class Findings {
  */
 function parseFoundBundle(bytes: Uint8Array, digests: readonly Digest[], from: string): FoundBundle {
   const bundle = parseBundle(bytes);
-  const { predicateType, isAbout } = describeContent(bundle);
+  const { predicateType, subjects, isAbout } = describeContent(bundle);
   if (!digests.some(isAbout)) {
     const wanted = digests[0] === undefined ? 'it' : Digest.format(digests[0]);
     throw new Fault('store.subject', `Cannot use bundle: ${wanted} is not one of its subjects`);
   }
-  return Object.freeze({ sha256: bundle.sha256, bytes, bundle, predicateType, from });
+  return Object.freeze({ sha256: bundle.sha256, bytes, bundle, predicateType, subjects, from });
 }
 
 function describeContent({ content }: SigstoreBundle): {
   readonly predicateType: string | null;
+  readonly subjects: readonly Digest[];
   readonly isAbout: (digest: Digest) => boolean;
 } {
-  if (content.kind === 'message')
-    return { predicateType: null, isAbout: (digest) => Digest.equals(content.digest, digest) };
+  if (content.kind === 'message') {
+    const { digest: own } = content;
+    const subjects = own.algorithm === 'sha256' ? [own] : [];
+    return { predicateType: null, subjects, isAbout: (digest) => Digest.equals(own, digest) };
+  }
   const statement = parseStatement(content.envelope.payload);
   return {
     predicateType: statement.predicateType,
+    subjects: statement.subject.flatMap(({ digest }) => {
+      const hex = digest['sha256'];
+      return hex === undefined ? [] : [Digest.fromHex('sha256', hex)];
+    }),
     isAbout: (digest) => subjectsOf(statement, digest).length > 0,
   };
 }

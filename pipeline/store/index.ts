@@ -1,6 +1,8 @@
 export type { ArtifactFile } from './artifact.ts';
-export { type Fetched, fetchBundles } from './fetch.ts';
+export { type BlobCache, type BundleCache, openBlobMemory } from './cache.ts';
+export { BundleSearch, type Fetched } from './fetch.ts';
 export { Findings } from './found.ts';
+export { runInLanes } from './lanes.ts';
 export {
   type Descriptor,
   extendImageIndex,
@@ -30,5 +32,6 @@ export {
   mergeSubjectIndexes,
   parseSubjectIndex,
   type SubjectIndex,
+  subjectIndexType,
 } from './subject-index.ts';
 export type { BundleStore, Found, FoundBundle, PlannedWrite, PutReport } from './store.ts';

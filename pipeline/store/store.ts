@@ -27,6 +27,8 @@ export type FoundBundle = {
   readonly bundle: SigstoreBundle;
   /** Null where a message is signed, not a statement. */
   readonly predicateType: string | null;
+  /** The SHA-256 digests that it is about. */
+  readonly subjects: readonly Digest[];
   /** The place that gave it: a path or an address. */
   readonly from: string;
 };

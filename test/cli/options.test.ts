@@ -39,10 +39,12 @@ function reads(text: string, option: string): boolean {
   return taken.some((name) => name.trim().split(':')[0]?.replaceAll("'", '') === option);
 }
 
-/** The files of cli/ that a command gets its inputs with. */
-function helpersOf(file: string): readonly string[] {
-  const imports = readFileSync(file, 'utf8').matchAll(/from '(\.\.?\/[^']+\.ts)'/g);
-  return [...imports]
+/** The files of cli/ that a command gets its inputs with, and those with. No other command, and not the table. */
+function helpersOf(file: string, known: ReadonlySet<string> = new Set()): readonly string[] {
+  const imports = readFileSync(file, 'utf8').matchAll(/(?:from |import\()'(\.\.?\/[^']+\.ts)'/g);
+  const helpers = [...imports]
     .map(([, specifier]) => resolve(dirname(file), specifier ?? ''))
-    .filter((path) => path.startsWith(`${cli}/`) && !path.endsWith('/table.ts'));
+    .filter((path) => path.startsWith(`${cli}/`) && !/\/table\.ts$|\/commands\//.test(path) && !known.has(path));
+  const all = new Set([...known, ...helpers]);
+  return [...helpers, ...helpers.flatMap((helper) => helpersOf(helper, all))];
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { Fault } from '../../pipeline/core/index.ts';
 import { loadCases } from '../../pipeline/cli/cases/index.ts';
 import { collectEvidence } from '../../pipeline/collection/index.ts';
 import { policyFindingCodes } from '../../pipeline/policy/index.ts';
@@ -63,6 +64,10 @@ const rows: Readonly<Record<string, () => readonly string[]>> = {
     ]).codes,
   'attestation.required': () => stableCodes({ require: { provenance: true } }),
   'os.version-id': () => stableCodes({}, { os: { id: 'flatcar', versionId: '4757.1.1' } }),
+  'store.unanswered': () =>
+    tryArtifact('0'.repeat(64), makePolicy(), [], {
+      silences: [{ store: 'oci:nodes', fault: new Fault('network.timeout', 'Cannot reach it') }],
+    }).codes,
   'confext.digest': () => betaCodes([{ ...confext, sha256: '6'.repeat(64) }]),
   'confext.root-hash': () => betaCodes([{ ...confext, rootHash: '6'.repeat(64) }]),
   'confext.extra': () => betaCodes([]),

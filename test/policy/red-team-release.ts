@@ -160,12 +160,14 @@ export function makePolicy(changes: Readonly<Record<string, unknown>> = {}, node
 export const now = new Date('2026-11-22T12:00:00Z');
 
 /** What else is judged by: a trust pack, what was accepted before, the time. */
-export type Circumstances = Partial<Pick<Situation, 'state' | 'now'> & Pick<Situation['material'], 'pack'>>;
+export type Circumstances = Partial<
+  Pick<Situation, 'state' | 'now'> & Pick<Situation['material'], 'pack' | 'silences'>
+>;
 
 function situationOf(
   { policy }: LoadedPolicy,
   bundles: readonly object[],
-  { pack = null, ...circumstances }: Circumstances = {},
+  { pack = null, silences = [], ...circumstances }: Circumstances = {},
 ): Situation {
   const { anchors, missing } = openAnchors(policy.trust, {
     trustedRoots: [],
@@ -181,6 +183,7 @@ function situationOf(
         bundle: parseBundle(Buffer.from(JSON.stringify(json))),
       })),
       pack,
+      silences,
     },
     state: emptyState,
     now,
@@ -204,8 +207,13 @@ export function tryNode(
   return outcomeOf(judgeNode(evidence, situationOf(policy, bundles, circumstances)));
 }
 
-export function tryArtifact(sha256Hex: string, policy: LoadedPolicy, bundles: readonly object[]): Outcome {
-  return outcomeOf(judgeArtifact(Digest.fromHex('sha256', sha256Hex), situationOf(policy, bundles)));
+export function tryArtifact(
+  sha256Hex: string,
+  policy: LoadedPolicy,
+  bundles: readonly object[],
+  circumstances: Circumstances = {},
+): Outcome {
+  return outcomeOf(judgeArtifact(Digest.fromHex('sha256', sha256Hex), situationOf(policy, bundles, circumstances)));
 }
 
 export function identityHex(identity: NodeIdentity): string {

@@ -6,6 +6,7 @@ import { type Exit, exitOf, Fault } from '../../core/index.ts';
 import { emptyState } from '../../policy/index.ts';
 import { runNodeVerify } from '../commands/node-verify.ts';
 import { runVerify } from '../commands/verify.ts';
+import { noSearch } from '../table.ts';
 import type { World } from '../world.ts';
 import { type Case, readYamlFile } from './case-file.ts';
 import { type ImageShelf, openImageShelf } from './image-shelf.ts';
@@ -86,6 +87,7 @@ async function judge(one: Case, place: string, at: string, run: Prepared): Promi
     'trusted-root': given([...(base.trustedRoots ?? []), ...(file.trustedRoots ?? [])]),
     'public-key': given([...(base.publicKeys ?? []), ...(file.publicKeys ?? [])]),
     at,
+    ...noSearch,
     json: true,
   };
   const output: string[] = [];

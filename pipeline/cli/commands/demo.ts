@@ -17,7 +17,7 @@ import {
 import type { Run } from '../command.ts';
 import { renderJson } from '../inputs.ts';
 import { openProgress, type Progress } from '../progress.ts';
-import type { demoCommand } from '../table.ts';
+import { type demoCommand, noSearch } from '../table.ts';
 import type { World } from '../world.ts';
 import { runAttest } from './attest.ts';
 import {
@@ -245,6 +245,7 @@ function judgeFreshNode(
         state: undefined,
         join: false,
         at: undefined,
+        ...noSearch,
         json: true,
       },
       world: inside,

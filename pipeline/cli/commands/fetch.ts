@@ -4,26 +4,17 @@ import { compareText, Digest, type Exit, exit, exitOf, Fault, type Json, limits,
 import { writeDirectoryAtomically } from '../../edge/files/index.ts';
 import { parseJsonBytes } from '../../formats/json/index.ts';
 import { printable } from '../../report/index.ts';
-import { type Fetched, fetchBundles, type FoundBundle } from '../../store/index.ts';
+import type { Fetched, FoundBundle } from '../../store/index.ts';
 import type { Run } from '../command.ts';
 import { asConfiguration, renderJson } from '../inputs.ts';
-import { openProgress } from '../progress.ts';
-import { openStores } from '../stores.ts';
+import { searchStores } from '../search.ts';
 import type { fetchCommand } from '../table.ts';
 import type { World } from '../world.ts';
 
 export const runFetch: Run<typeof fetchCommand> = async ({ operands, options, world }) => {
   const digests = operands.map(parseOperand);
-  const stores = openStores(options.from, 'from', options, world);
-  const results: Result[] = [];
-  {
-    using progress = openProgress(world, 'asking the stores');
-    for (const digest of digests) {
-      progress.tell(`looking for ${Digest.format(digest)}`);
-      results.push({ digest: Digest.format(digest), fetched: await fetchBundles(digest, stores) });
-    }
-  }
-  const bundles = distinct(results.flatMap(({ fetched }) => fetched.bundles));
+  const results = await searchStores(options, world, (search) => search.ask(digests));
+  const bundles = distinct(results.flatMap((result) => result.bundles));
   const { out } = options;
   if (out !== undefined && bundles.length > 0) await writeBundles(resolve(world.directory, out), bundles);
   if (options.json) world.stdout.write(renderJson(buildDocument(results, out)));
@@ -37,8 +28,6 @@ function parseOperand(operand: string): Digest {
   if (digest.algorithm === 'sha256') return digest;
   throw new Fault('usage.digest', `Cannot fetch ${Digest.format(digest)}: want sha256:<hex>`);
 }
-
-type Result = { readonly digest: string; readonly fetched: Fetched };
 
 function distinct(bundles: readonly FoundBundle[]): readonly FoundBundle[] {
   const bySha256 = new Map(bundles.map((bundle) => [bundle.sha256, bundle]));
@@ -55,10 +44,10 @@ function fileNameOf(sha256: string): string {
   return `sha256-${sha256}.sigstore.json`;
 }
 
-function buildDocument(results: readonly Result[], out: string | undefined): object {
+function buildDocument(results: readonly Fetched[], out: string | undefined): object {
   return {
-    fetched: results.map(({ digest, fetched: { bundles, passedOver, unanswered } }) => ({
-      digest,
+    fetched: results.map(({ digest, bundles, passedOver, unanswered }) => ({
+      digest: Digest.format(digest),
       bundles: bundles.map(({ sha256, predicateType, from, bytes }) => ({
         sha256,
         predicateType,
@@ -82,7 +71,7 @@ function describeFault({ code, message, where, next }: Fault): object {
 
 /** Bundles on stdout where no directory was named; everything else is for a person, on stderr then. */
 function tell(
-  results: readonly Result[],
+  results: readonly Fetched[],
   bundles: readonly FoundBundle[],
   out: string | undefined,
   world: World,
@@ -98,9 +87,9 @@ function tell(
   for (const { bytes } of bundles) world.stdout.write(`${JSON.stringify(documentOf(bytes))}\n`);
 }
 
-function renderResult({ digest, fetched: { bundles, passedOver, unanswered } }: Result): string {
+function renderResult({ digest, bundles, passedOver, unanswered }: Fetched): string {
   const lines = [
-    `${digest}: ${bundles.length === 0 ? 'no bundle' : `${bundles.length} bundle${bundles.length === 1 ? '' : 's'}`}`,
+    `${Digest.format(digest)}: ${bundles.length === 0 ? 'no bundle' : `${bundles.length} bundle${bundles.length === 1 ? '' : 's'}`}`,
     ...bundles.map(({ predicateType, from }) => `  ${predicateType ?? 'a signed message'}  from ${from}`),
     ...passedOver.map((fault) => `  passed over: ${renderFault(fault)}`),
     ...unanswered.map(({ store, fault }) => `  no answer from ${store}: ${renderFault(fault)}`),
@@ -113,7 +102,7 @@ function renderFault({ code, message, where, next }: Fault): string {
 }
 
 /** A store that gave no answer may have what the others lack: only then is "none" not known. */
-function exitOfResult({ fetched: { bundles, unanswered, passedOver } }: Result): Exit {
+function exitOfResult({ bundles, unanswered, passedOver }: Fetched): Exit {
   if (bundles.length > 0) return exit.admit;
   const [first] = unanswered;
   if (first !== undefined) return exitOf(first.fault.code);

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
-import { decide, Fault, limits, type Verdict, within } from '../../core/index.ts';
+import { decide, Digest, Fault, limits, type Verdict, within } from '../../core/index.ts';
 import { openHashingPool } from '../../edge/hashing/index.ts';
 import { openLiveNode, openNodeDirectory, readStateFile, writeStateFile } from '../../edge/node/index.ts';
 import { collectEvidence, type NodeWorld, refuseSimulated } from '../../collection/index.ts';
-import { type Evidence, parseEvidence } from '../../evidence/index.ts';
+import { buildEvidenceIdentity, type Evidence, parseEvidence } from '../../evidence/index.ts';
 import {
   advanceState,
   emptyState,
@@ -14,10 +14,11 @@ import {
   type Situation,
   type State,
 } from '../../policy/index.ts';
+import { identityDigest } from '../../release/index.ts';
 import { buildVerdictDocument, renderVerdict, type VerdictReport } from '../../report/index.ts';
 import type { Invocation, Run } from '../command.ts';
 import { inFile, parseTime, readInput, renderJson } from '../inputs.ts';
-import { readMaterial } from '../material.ts';
+import { addFound, readMaterial } from '../material.ts';
 import type { nodeVerifyCommand } from '../table.ts';
 
 type Request = Invocation<typeof nodeVerifyCommand>;
@@ -32,9 +33,10 @@ export const runNodeVerify: Run<typeof nodeVerifyCommand> = async (request) => {
     parsePolicy(readInput(world, options.policy, limits.policyBytes)),
   );
   const now = options.at === undefined ? world.now() : parseTime(options.at, 'at');
-  const material = readMaterial(options, policy, world);
+  const given = readMaterial(options, policy, world);
   const { evidence, state } = await lookAtNode(request);
   if (options.join) refuseSimulated(evidence);
+  const material = await addFound(given, listDigests(evidence), options, world);
   const situation: Situation = { policy, material, state, now };
   const judgement = judgeNode(evidence, situation);
   const verdict = decide(judgement);
@@ -71,6 +73,15 @@ function refuseContradictions({ options }: Request): void {
 
 function subjectOf({ options }: Request): string {
   return options.evidence ?? options.root ?? 'this node';
+}
+
+/** What stores are asked for: the identity, and the extensions, so that where nothing matches the nearest set can be named. */
+function listDigests(evidence: Evidence): readonly Digest[] {
+  const own = buildEvidenceIdentity(evidence);
+  if ('findings' in own) return [];
+  const { sysexts, confexts } = own.identity;
+  const members = [...sysexts, ...confexts].map(({ sha256 }) => Digest.fromHex('sha256', sha256));
+  return [identityDigest(own.identity), ...members];
 }
 
 /** The evidence and what was accepted before. Faults: file.*, evidence.field, captured.field, state.*, json.*. */

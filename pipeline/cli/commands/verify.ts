@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
 import { decide, Digest, Fault, type Finding, limits, worstExit } from '../../core/index.ts';
-import { openHashingPool } from '../../edge/hashing/index.ts';
+import { type HashingPool, openHashingPool } from '../../edge/hashing/index.ts';
 import { emptyState, judgeArtifact, parsePolicy, type PolicyJudgement } from '../../policy/index.ts';
 import { buildVerdictDocument, renderVerdict, type VerdictReport } from '../../report/index.ts';
 import type { Run } from '../command.ts';
 import { inFile, parseTime, readConfiguration, renderJson } from '../inputs.ts';
-import { readMaterial } from '../material.ts';
+import { addFound, readMaterial } from '../material.ts';
 import type { verifyCommand } from '../table.ts';
 
 export const runVerify: Run<typeof verifyCommand> = async ({ operands, options, world }) => {
@@ -13,11 +13,16 @@ export const runVerify: Run<typeof verifyCommand> = async ({ operands, options, 
     parsePolicy(readConfiguration(world, options.policy, limits.policyBytes)),
   );
   const now = options.at === undefined ? world.now() : parseTime(options.at, 'at');
-  const material = readMaterial(options, policy, world);
+  const given = readMaterial(options, policy, world);
+  const subjects = await nameSubjects();
+  const digests = subjects.flatMap(({ subject }) => (subject instanceof Fault ? [] : [subject]));
+  const material = await addFound(given, digests, options, world);
   const reports: VerdictReport[] = [];
-  await using hashing = openHashingPool();
-  for (const operand of operands) {
-    const judgement = await judgeOperand(operand);
+  for (const { operand, subject } of subjects) {
+    const judgement =
+      subject instanceof Fault
+        ? unreadable(operand, subject)
+        : judgeArtifact(subject, { policy, material, state: emptyState, now });
     reports.push({
       subject: operand,
       verdict: decide(judgement),
@@ -32,23 +37,28 @@ export const runVerify: Run<typeof verifyCommand> = async ({ operands, options, 
   return worstExit(reports.map((report) => report.verdict.exit));
 
   /** A file that cannot be read gets a verdict of its own: the others are judged all the same. */
-  async function judgeOperand(operand: string): Promise<PolicyJudgement> {
-    const named = parseDigestOperand(operand);
-    try {
-      const subject = named ?? (await digestOf(resolve(world.directory, operand)));
-      return judgeArtifact(subject, { policy, material, state: emptyState, now });
-    } catch (error) {
-      if (!(error instanceof Fault) || named !== undefined) throw error;
-      return unreadable(operand, error);
+  async function nameSubjects(): Promise<readonly Named[]> {
+    await using hashing = openHashingPool();
+    const named: Named[] = [];
+    for (const operand of operands) {
+      const subject = parseDigestOperand(operand) ?? (await digestOf(resolve(world.directory, operand), hashing));
+      named.push({ operand, subject });
     }
-  }
-
-  async function digestOf(path: string): Promise<Digest> {
-    const [sha256] = await hashing.digestFile(path, ['sha256']);
-    if (sha256 === undefined) throw new Fault('file.read', `Cannot read ${path}`);
-    return sha256;
+    return named;
   }
 };
+
+type Named = { readonly operand: string; readonly subject: Digest | Fault };
+
+async function digestOf(path: string, hashing: HashingPool): Promise<Digest | Fault> {
+  try {
+    const [sha256] = await hashing.digestFile(path, ['sha256']);
+    return sha256 ?? new Fault('file.read', `Cannot read ${path}`);
+  } catch (error) {
+    if (error instanceof Fault) return error;
+    throw error;
+  }
+}
 
 function unreadable(operand: string, { code, message, next }: Fault): PolicyJudgement {
   const finding: Finding = {

@@ -1,3 +1,4 @@
+export { type DirectoryCache, openDirectoryCache } from './directory/bundle-cache.ts';
 export { openDirectoryStore } from './directory/directory-store.ts';
 export { openWebDirectoryStore } from './directory/web-directory.ts';
 export { parseAddress } from './http/address.ts';

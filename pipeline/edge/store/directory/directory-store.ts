@@ -38,7 +38,8 @@ export function openDirectoryStore(root: string, shown: string): BundleStore {
   };
 }
 
-function readLayout(root: string, shown: string): LayoutReader {
+/** The files of a layout on a disk. */
+export function readLayout(root: string, shown: string): LayoutReader {
   return {
     placeOf: (path) => join(shown, path),
     async read(path, maxBytes) {

@@ -1,6 +1,13 @@
 import { Digest, Fault, limits } from '../../../core/index.ts';
-import { blobPath, type Found, Findings, indexPath, parseSubjectIndex } from '../../../store/index.ts';
-import { runInLanes } from '../concurrency.ts';
+import {
+  blobPath,
+  type BlobCache,
+  type Found,
+  Findings,
+  indexPath,
+  parseSubjectIndex,
+  runInLanes,
+} from '../../../store/index.ts';
 
 /** Reads a file of the layout, or null where there is none. Faults: those of the place, limit.* beyond the cap. */
 export type LayoutReader = {
@@ -8,22 +15,39 @@ export type LayoutReader = {
   readonly read: (path: string, maxBytes: number) => Promise<Uint8Array | null>;
 };
 
-/** Finds the bundles of a digest in the layout that pipeline/store/README.md describes: its index, then what that lists. */
-export async function findInLayout(digest: Digest, reader: LayoutReader): Promise<Found> {
+/**
+ * Finds the bundles of a digest in the layout that pipeline/store/README.md describes: its index, then what that lists.
+ *
+ * @param blobs asked before the place is; null for a place that is as near
+ * @param known SHA-256 of bundles that are not wanted again
+ */
+export async function findInLayout(
+  digest: Digest,
+  reader: LayoutReader,
+  blobs: BlobCache | null = null,
+  known: ReadonlySet<string> = new Set(),
+): Promise<Found> {
   const findings = new Findings([digest]);
   const index = await reader.read(indexPath(digest), limits.storeIndexBytes);
   if (index === null) return findings.found();
   const { bundles } = parseSubjectIndex(index, digest);
-  await runInLanes(bundles, async ({ digest: text, sizeBytes }) => {
-    const blob = Digest.parse(text);
+  const listed = bundles.map((entry) => ({ blob: Digest.parse(entry.digest), sizeBytes: entry.sizeBytes }));
+  const wanted = listed.filter(({ blob }) => !known.has(blob.hex));
+  await runInLanes(wanted, async ({ blob, sizeBytes }) => {
     const path = blobPath(blob);
-    await findings.attempt(reader.placeOf(path), () => readBlob(reader, path, blob, sizeBytes));
+    const maxBytes = Math.min(sizeBytes, limits.bundleBytes);
+    let read: Uint8Array | null = null;
+    const isBundle = await findings.attempt(reader.placeOf(path), async () => {
+      read = (await blobs?.read(blob, maxBytes)) ?? (await readBlob(reader, path, blob, maxBytes));
+      return read;
+    });
+    if (isBundle && read !== null) await blobs?.write(blob, read);
   });
   return findings.found();
 }
 
-async function readBlob(reader: LayoutReader, path: string, digest: Digest, sizeBytes: number): Promise<Uint8Array> {
-  const bytes = await reader.read(path, Math.min(sizeBytes, limits.bundleBytes));
+async function readBlob(reader: LayoutReader, path: string, digest: Digest, maxBytes: number): Promise<Uint8Array> {
+  const bytes = await reader.read(path, maxBytes);
   if (bytes === null) throw new Fault('store.missing', 'Cannot read bundle: the index lists it, and it is not there');
   checkDigest(bytes, digest, 'bundle');
   return bytes;

@@ -1,10 +1,14 @@
 import { Fault } from '../../../core/index.ts';
-import type { BundleStore } from '../../../store/index.ts';
+import type { BlobCache, BundleStore } from '../../../store/index.ts';
 import { type HttpSettings, sendRequest, startSearch } from '../http/request.ts';
-import { findInLayout } from './find.ts';
+import { findInLayout, type LayoutReader } from './find.ts';
 
-/** A directory store that a web server serves: the same layout, to read. Faults: network.*, store.*, usage.read-only. */
-export function openWebDirectoryStore(base: URL, settings: HttpSettings): BundleStore {
+/**
+ * A directory store that a web server serves: the same layout, to read. Faults: network.*, store.*, usage.read-only.
+ *
+ * @param blobs bytes that need not be sent again: the index is asked for each time, what it lists is named by digest
+ */
+export function openWebDirectoryStore(base: URL, settings: HttpSettings, blobs: BlobCache | null = null): BundleStore {
   const root = base.href.endsWith('/') ? base : new URL(`${base.href}/`);
   const name = `directory:${base.href}`;
   const refuseWriting = (): never => {
@@ -16,14 +20,15 @@ export function openWebDirectoryStore(base: URL, settings: HttpSettings): Bundle
     name,
     async find(digest) {
       const search = startSearch(settings);
-      return await findInLayout(digest, {
+      const reader: LayoutReader = {
         placeOf: (path) => new URL(path, root).href,
         async read(path, maxBytes) {
           const url = new URL(path, root);
           const { status, bytes } = await sendRequest({ method: 'GET', url, maxBytes, answers: [200, 404] }, search);
           return status === 404 ? null : bytes;
         },
-      });
+      };
+      return await findInLayout(digest, reader, blobs);
     },
     plan: refuseWriting,
     put: async () => refuseWriting(),

@@ -1,5 +1,6 @@
-import { Digest, Fault } from '../../../core/index.ts';
+import { Digest, Fault, limits } from '../../../core/index.ts';
 import {
+  type BlobCache,
   type BundleStore,
   type Descriptor,
   extendImageIndex,
@@ -18,24 +19,29 @@ import {
   type Publication,
   type PutReport,
   type RegistryPlan,
+  runInLanes,
 } from '../../../store/index.ts';
-import { runInLanes } from '../concurrency.ts';
 import { type HttpSettings, startSearch } from '../http/request.ts';
 import type { Access } from './authorization.ts';
 import type { RepositoryReference } from './reference.ts';
 import { listReferrers } from './referrers.ts';
 import { RegistryClient } from './registry-client.ts';
 
-/** A repository of an OCI registry as a store. Faults: those of RegistryClient, store.contention. */
+/**
+ * A repository of an OCI registry as a store. Faults: those of RegistryClient, store.contention.
+ *
+ * @param blobs manifests and blobs that need not be sent again: tags and lists are asked for each time
+ */
 export function openRegistryStore(
   reference: RepositoryReference,
   access: Omit<Access, 'scope'>,
   settings: HttpSettings,
+  blobs: BlobCache | null = null,
 ): BundleStore {
   return {
     name: `oci:${reference.name}`,
     find: (digest) =>
-      findReferrers(new RegistryClient(reference, { ...access, scope: 'pull' }, startSearch(settings)), digest),
+      findReferrers(new RegistryClient(reference, { ...access, scope: 'pull' }, startSearch(settings)), digest, blobs),
     plan: (publication) => describePlan(planRegistry(publication, [])),
     put: (publication, tell) =>
       putInRegistry(new RegistryClient(reference, { ...access, scope: 'pull,push' }, settings), publication, tell),
@@ -43,12 +49,14 @@ export function openRegistryStore(
 }
 
 /** Lists, reads each manifest, then its bundle. Where a listing failed, "none" is not known, and some are some. */
-async function findReferrers(client: RegistryClient, digest: Digest): Promise<Found> {
+async function findReferrers(client: RegistryClient, digest: Digest, blobs: BlobCache | null): Promise<Found> {
   const { descriptors, digests, faults } = await listReferrers(client, digest);
   const findings = new Findings(digests);
   await runInLanes(descriptors, async (descriptor) => {
     const from = `${client.reference.name}@${descriptor.digest}`;
-    await findings.attempt(from, () => readBundle(client, descriptor));
+    const read: NamedBytes[] = [];
+    const isBundle = await findings.attempt(from, () => readBundle(client, descriptor, blobs, read));
+    if (isBundle) for (const { digest: name, bytes } of read) await blobs?.write(name, bytes);
   });
   const found = findings.found();
   const [first] = faults;
@@ -57,15 +65,32 @@ async function findReferrers(client: RegistryClient, digest: Digest): Promise<Fo
   return findings.found();
 }
 
-/** The one bundle that a manifest holds; null where only the manifest could tell that it holds none. */
-async function readBundle(client: RegistryClient, { digest, artifactType }: Descriptor): Promise<Uint8Array | null> {
-  const manifest = await client.readManifest(Digest.parse(digest));
-  if (manifest === null) throw new Fault('store.missing', 'Cannot read bundle: it is listed, and it is not there');
-  const [layer, ...others] = parseLayers(manifest.bytes).filter(({ mediaType }) => isBundleType(mediaType));
-  if (layer === undefined && !isBundleType(artifactType ?? '')) return null;
+type NamedBytes = { readonly digest: Digest; readonly bytes: Uint8Array };
+
+/**
+ * The one bundle that a manifest holds; null where only the manifest could tell that it holds none.
+ *
+ * @param read takes what was read on the way
+ */
+async function readBundle(
+  client: RegistryClient,
+  descriptor: Descriptor,
+  blobs: BlobCache | null,
+  read: NamedBytes[],
+): Promise<Uint8Array | null> {
+  const digest = Digest.parse(descriptor.digest);
+  const known = await blobs?.read(digest, limits.storeManifestBytes);
+  const manifest = known ?? (await client.readManifest(digest))?.bytes;
+  if (manifest === undefined) throw new Fault('store.missing', 'Cannot read bundle: it is listed, and it is not there');
+  const [layer, ...others] = parseLayers(manifest).filter(({ mediaType }) => isBundleType(mediaType));
+  if (layer === undefined && !isBundleType(descriptor.artifactType ?? '')) return null;
   if (layer === undefined || others.length > 0)
     throw new Fault('store.manifest', 'Cannot read bundle: the manifest has not exactly one layer that is a bundle');
-  return await client.readBlob(Digest.parse(layer.digest), layer.size);
+  const name = Digest.parse(layer.digest);
+  const maxBytes = Math.min(layer.size, limits.bundleBytes);
+  const bytes = (await blobs?.read(name, maxBytes)) ?? (await client.readBlob(name, maxBytes));
+  read.push({ digest, bytes: manifest }, { digest: name, bytes });
+  return bytes;
 }
 
 /** In an order in which every interruption leaves only what a second run finds and goes on from. */

@@ -1,4 +1,4 @@
-/** Requests at once to one server: enough to hide its latency, few enough not to be one of its problems. */
+/** Requests at once to one server, and digests that are asked for at once: enough to hide its latency, few enough not to be one of its problems. */
 const lanes = 6;
 
 /** Runs the steps in lanes, in order; the first failure ends them all once the running ones have ended. */
