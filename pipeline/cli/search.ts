@@ -64,7 +64,8 @@ export async function searchMaterial(
         .filter((fault) => !isUnavailable(fault))
         .map((fault) => ({ name: fault.where ?? 'a store', fault })),
     ],
-    silences: distinctBy([...unanswered, ...unread], ({ store, fault }) => `${store} ${keyOf(fault)}`),
+    // A server that is down is so for every digest: one of a kind is told.
+    silences: distinctBy([...unanswered, ...unread], ({ store, fault }) => `${store} ${fault.code}`),
   };
 }
 

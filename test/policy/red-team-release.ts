@@ -134,26 +134,28 @@ export function revocationStatement(...revocations: readonly object[]): TestStat
 }
 
 export function makePolicy(changes: Readonly<Record<string, unknown>> = {}, node: object = {}): LoadedPolicy {
+  return parsePolicy(encodePolicy(changes, node));
+}
+
+export function encodePolicy(changes: Readonly<Record<string, unknown>> = {}, node: object = {}): Buffer {
   const pinned = Object.values(keys).map(({ name, pem }) => ({
     name,
     spkiSha256: parsePublicKey(pem).spkiSha256,
     validUntil: '2030-01-01T00:00:00Z',
   }));
-  return parsePolicy(
-    Buffer.from(
-      stringify({
-        apiVersion: 'nodeproof.dev/policy/v1',
-        name: 'workers',
-        version: 1,
-        issuedAt: '2026-01-01T00:00:00Z',
-        expiresAt: '2028-01-01T00:00:00Z',
-        trust: { keys: pinned },
-        signers: Object.keys(keys).map((name) => ({ name, key: name })),
-        allow: { 'node-set': ['release'], provenance: ['builds'], sbom: ['builds'], revocation: ['security'] },
-        node: { os: { id: 'flatcar' }, sysexts: {}, ...node },
-        ...changes,
-      }),
-    ),
+  return Buffer.from(
+    stringify({
+      apiVersion: 'nodeproof.dev/policy/v1',
+      name: 'workers',
+      version: 1,
+      issuedAt: '2026-01-01T00:00:00Z',
+      expiresAt: '2028-01-01T00:00:00Z',
+      trust: { keys: pinned },
+      signers: Object.keys(keys).map((name) => ({ name, key: name })),
+      allow: { 'node-set': ['release'], provenance: ['builds'], sbom: ['builds'], revocation: ['security'] },
+      node: { os: { id: 'flatcar' }, sysexts: {}, ...node },
+      ...changes,
+    }),
   );
 }
 

@@ -86,10 +86,22 @@ export function openDirectoryCache(root: string, shown: string): DirectoryCache 
     }
   };
 
-  const extendIndex = async (to: Writer, subject: Digest, bundles: readonly FoundBundle[]): Promise<void> => {
+  /** What is listed is there before the list, and what is not listed is not kept. */
+  const extendIndex = async (
+    to: Writer,
+    subject: Digest,
+    bundles: readonly FoundBundle[],
+    kept: Set<string>,
+  ): Promise<void> => {
     const old = await readIndex(subject);
     const { index, left } = extend(old ?? emptyIndex(subject), bundles);
     if (left > 0) troubles.push(fullFault(subject, left));
+    const listed = new Set(index.bundles.map(({ digest }) => digest));
+    for (const { sha256, bytes } of bundles) {
+      if (kept.has(sha256) || !listed.has(`sha256:${sha256}`)) continue;
+      await writeBlob(to, Digest.fromHex('sha256', sha256), bytes);
+      kept.add(sha256);
+    }
     if (index.bundles.length === (old?.bundles.length ?? 0)) return;
     await to.write(indexPath(subject), new Blob([new Uint8Array(encodeSubjectIndex(index))]));
   };
@@ -101,10 +113,9 @@ export function openDirectoryCache(root: string, shown: string): DirectoryCache 
     async remember(bundles) {
       if (bundles.length === 0) return;
       await write(async (to) => {
-        // What is listed is there before the list.
-        for (const { sha256, bytes } of bundles) await writeBlob(to, Digest.fromHex('sha256', sha256), bytes);
-        for (const [subject, listed] of bySubject(bundles))
-          await extendIndex(to, Digest.fromHex('sha256', subject), listed);
+        const kept = new Set<string>();
+        for (const [subject, about] of bySubject(bundles))
+          await extendIndex(to, Digest.fromHex('sha256', subject), about, kept);
       });
     },
     recall: (digest, known) => findInLayout(digest, reader, null, known),
