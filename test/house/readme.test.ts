@@ -51,7 +51,7 @@ describe('The README', () => {
     expect(stdout).toContain('Attested node set workers-4593.2.5');
     expect(stdout).toContain('policy.yaml: ');
     expect(stdout).not.toContain('cannot be used');
-    expect(stdout.match(/^ADMIT {3}/gm)).toHaveLength(3);
+    expect(stdout.match(/^ADMIT {3}/gm)).toHaveLength(5);
     expect(stdout).toContain('attestation.none');
     expect(stdout).toMatch(/refused, exit 1\n/);
   });

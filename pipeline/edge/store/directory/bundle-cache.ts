@@ -31,6 +31,7 @@ export function openDirectoryCache(root: string, shown: string): DirectoryCache 
   const troubles: Fault[] = [];
   let writer: Writer | null = null;
   let isBroken = false;
+  let unlistedBytes = 0;
   let last: Promise<void> = Promise.resolve();
 
   /** None after one that failed: a disk that is full stays full for this run. */
@@ -109,7 +110,14 @@ export function openDirectoryCache(root: string, shown: string): DirectoryCache 
   return {
     name: `cache ${shown}`,
     troubles,
-    blobs: { read: readBlob, write: (digest, bytes) => write((to) => writeBlob(to, digest, bytes)) },
+    blobs: {
+      read: readBlob,
+      async write(digest, bytes) {
+        // No index counts these: manifests on the way to bundles, which are small where nobody means harm.
+        unlistedBytes += bytes.byteLength;
+        if (unlistedBytes <= limits.storeFoundBytes) await write((to) => writeBlob(to, digest, bytes));
+      },
+    },
     async remember(bundles) {
       if (bundles.length === 0) return;
       await write(async (to) => {
