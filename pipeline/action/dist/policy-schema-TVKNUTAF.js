@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{o as t}from"./chunk-KL4GTV27.js";import{h as m}from"./chunk-VAX6D5ZS.js";import"./chunk-62QRFZ6U.js";import"./chunk-EVBINGYX.js";import"./chunk-CJXEUUI3.js";import"./chunk-4QVUDQH7.js";import"./chunk-GILSRJNS.js";import"./chunk-6DZDAY37.js";import{k as o}from"./chunk-2QBXVNEW.js";import"./chunk-SHLS5V6M.js";import"./chunk-UL4O6L3G.js";import"./chunk-LMWJ76UO.js";var p=async({world:r})=>(r.stdout.write(m(t())),o.admit);export{p as runPolicySchema};

@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a}from"./chunk-NODTWM35.js";import"./chunk-BF3N6IAM.js";import"./chunk-KL4GTV27.js";import"./chunk-VAX6D5ZS.js";import"./chunk-62QRFZ6U.js";import"./chunk-EVBINGYX.js";import"./chunk-CJXEUUI3.js";import"./chunk-4QVUDQH7.js";import"./chunk-GILSRJNS.js";import"./chunk-6DZDAY37.js";import"./chunk-DN23RYEQ.js";import"./chunk-3TRSQU6S.js";import"./chunk-2QBXVNEW.js";import"./chunk-SHLS5V6M.js";import"./chunk-UL4O6L3G.js";import"./chunk-LMWJ76UO.js";export{a as runVerify};
