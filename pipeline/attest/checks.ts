@@ -1,20 +1,40 @@
 import { Fault } from '../core/index.ts';
 import { judgeExtensionRelease } from '../formats/extension-release/index.ts';
 import type { ImageArtifact, SysextArtifact } from './artifact.ts';
+import type { PlainFile } from './plain-files.ts';
 import type { ShippedFile } from './statements.ts';
 
 /**
  * Refuses a set that contradicts itself: an extension that systemd would not merge on this OS, programs for another
- * machine, two files of one name. Faults: attest.extension-release, attest.architecture, attest.file-name.
- * (Two members of one name: buildIdentity.)
+ * machine, two files of one name. Without an image an extension's programs must be for the machine that it declares.
+ * Faults: attest.extension-release, attest.architecture, attest.file-name. (Two members of one name: buildIdentity.)
  */
-export function checkSet(image: ImageArtifact, sysexts: readonly SysextArtifact[], shipped: ShippedFile | null): void {
+export function checkSet(
+  image: ImageArtifact | null,
+  sysexts: readonly SysextArtifact[],
+  shipped: ShippedFile | null,
+): void {
   for (const sysext of sysexts) {
-    checkFits(sysext, image);
-    checkPrograms(sysext, image.architecture);
+    if (image !== null) checkFits(sysext, image);
+    checkPrograms(sysext, image?.architecture ?? sysext.sbom.architecture);
   }
-  checkFileNames([image, ...(shipped === null ? [] : [shipped]), ...sysexts].map(({ fileName }) => fileName));
+  const given = [...(image === null ? [] : [image]), ...(shipped === null ? [] : [shipped]), ...sysexts];
+  checkFileNames(given.map(({ fileName }) => fileName));
 }
+
+/** Files stand in SHA256SUMS; what is known by its digest alone may have any name that a line of text takes. */
+export function checkPlainFiles(files: readonly PlainFile[]): void {
+  checkFileNames(files.filter(({ isRead }) => isRead).map(({ name }) => name));
+  for (const { name } of files) {
+    if (!printableName.test(name))
+      throw new Fault('attest.file-name', `Cannot attest a subject named ${JSON.stringify(name)}`, {
+        next: 'Rename it: no control characters and no line ends, at most 512 characters',
+      });
+  }
+}
+
+/** `ghcr.io/acme/nodes:4593.2.5`. */
+const printableName = /^[^\p{C}\p{Zl}\p{Zp}]{1,512}$/u;
 
 function checkFits(
   { name, fileName, release, extensionClass }: SysextArtifact,
@@ -37,13 +57,14 @@ function checkFits(
 const compatible: Readonly<Record<string, readonly string[]>> = { 'x86-64': ['x86'], arm64: ['arm'] };
 
 /** What an extension declares may be `_any`; what its programs are built for is a fact. One that fits none is a mistake. */
-function checkPrograms({ fileName, inventory }: SysextArtifact, architecture: string): void {
+function checkPrograms({ fileName, inventory }: SysextArtifact, architecture: string | null): void {
+  if (architecture === null) return;
   const built = new Set(inventory.files.flatMap((file) => file.architecture ?? []));
   const runs = [architecture, ...(compatible[architecture] ?? [])];
   if (built.size === 0 || runs.some((one) => built.has(one))) return;
   throw new Fault(
     'attest.architecture',
-    `Cannot attest ${fileName} with this image: all its programs are for ${[...built].sort().join(', ')}, want ${architecture}`,
+    `Cannot attest ${fileName}: all its programs are for ${[...built].sort().join(', ')}, want ${architecture}`,
     { where: fileName, next: `Take the build for ${architecture}` },
   );
 }

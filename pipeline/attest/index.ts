@@ -1,4 +1,5 @@
 export { type ImageArtifact, readImageArtifacts, readSysextArtifact, type SysextArtifact } from './artifact.ts';
+export type { PlainFile } from './plain-files.ts';
 export { attestRelease, type Release, type ReleaseInput } from './release.ts';
 export {
   type LogService,

@@ -11,14 +11,32 @@ import { renderSummary } from './summary.ts';
 
 export type NamedFile = { readonly name: string; readonly bytes: Uint8Array };
 
-/** All files of a release by name; the trust pack, the summary and the checksums are made of the others. Fault: attest.file-name. */
+/** The files of a release, and which of them is what. */
+export type ReleaseFiles = {
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly bundles: readonly { readonly file: string; readonly predicateType: string; readonly subjects: number }[];
+  readonly sboms: readonly string[];
+  /** All bundles, one a line. */
+  readonly bundleLines: string;
+  readonly trustPack: string;
+  readonly summary: string;
+  readonly checksums: string;
+};
+
+/** All files of a release; the trust pack, the summary and the checksums are made of the others. Fault: attest.file-name. */
 export function collectFiles(
   input: ReleaseInput,
-  nodeSet: NodeSet,
+  nodeSet: NodeSet | null,
   sboms: readonly NamedFile[],
   signed: readonly SignedStatement[],
   by: SignerDescription,
-): ReadonlyMap<string, Uint8Array> {
+): ReleaseFiles {
+  const names = {
+    bundleLines: `${input.name}.intoto.jsonl`,
+    trustPack: `${input.name}.trust-pack.json`,
+    summary: `${input.name}.summary.md`,
+    checksums: 'SHA256SUMS',
+  };
   const bundles = signed.map(({ statement, bundle }) => ({
     name: `${statement.subjectName}.${kindOf(statement.predicateType)}.sigstore.json`,
     bytes: Buffer.concat([bundle, newline]),
@@ -26,13 +44,22 @@ export function collectFiles(
   const made = nameOnce([
     ...sboms,
     ...bundles,
-    { name: `${input.name}.intoto.jsonl`, bytes: Buffer.concat(bundles.map(({ bytes }) => bytes)) },
-    { name: `${input.name}.trust-pack.json`, bytes: encodePack(input, signed, by) },
+    { name: names.bundleLines, bytes: Buffer.concat(bundles.map(({ bytes }) => bytes)) },
+    { name: names.trustPack, bytes: encodePack(input, signed, by) },
   ]);
   const summary = renderSummary(input, nodeSet, by, [...made.keys()].sort());
-  made.set(`${input.name}.summary.md`, Buffer.from(summary));
-  made.set('SHA256SUMS', renderChecksums(input, made));
-  return made;
+  made.set(names.summary, Buffer.from(summary));
+  made.set(names.checksums, renderChecksums(givenFiles(input), made, names.checksums));
+  return {
+    files: made,
+    bundles: signed.map(({ statement: { predicateType, subjects } }, at) => ({
+      file: bundles[at]?.name ?? '',
+      predicateType,
+      subjects,
+    })),
+    sboms: sboms.map(({ name }) => name),
+    ...names,
+  };
 }
 
 function kindOf(predicateType: string): 'provenance' | 'node-set' | 'sbom' {
@@ -43,14 +70,17 @@ function kindOf(predicateType: string): 'provenance' | 'node-set' | 'sbom' {
 function nameOnce(files: readonly NamedFile[]): Map<string, Uint8Array> {
   const byName = new Map<string, Uint8Array>();
   for (const { name, bytes } of files) {
-    if (byName.has(name))
-      throw new Fault('attest.file-name', `Cannot write the release: two of its files would be named ${name}`, {
-        where: name,
-        next: 'Give the set or one of its files another name',
-      });
+    if (byName.has(name)) throw refuseName(name);
     byName.set(name, bytes);
   }
   return byName;
+}
+
+function refuseName(name: string): Fault {
+  return new Fault('attest.file-name', `Cannot write the release: two of its files would be named ${name}`, {
+    where: name,
+    next: 'Give the set or one of its files another name',
+  });
 }
 
 const newline = new TextEncoder().encode('\n');
@@ -68,14 +98,27 @@ function encodePack(input: ReleaseInput, signed: readonly SignedStatement[], by:
   });
 }
 
-/** The files of the set and everything that was made about them, as sha256sum(1) checks it. */
-function renderChecksums(input: ReleaseInput, files: ReadonlyMap<string, Uint8Array>): Uint8Array {
-  const given = [input.image, ...input.sysexts].map((artifact) => [artifact.fileName, sha256Of(artifact).hex] as const);
-  const shipped = input.shipped === null ? [] : [[input.shipped.fileName, input.shipped.sha256.hex] as const];
+/** What was given and read, by name, with its sha256. */
+function givenFiles({ image, shipped, sysexts, files }: ReleaseInput): readonly (readonly [string, string])[] {
+  return [
+    ...[...(image === null ? [] : [image]), ...sysexts].map(
+      (artifact) => [artifact.fileName, sha256Of(artifact).hex] as const,
+    ),
+    ...(shipped === null ? [] : [[shipped.fileName, shipped.sha256.hex] as const]),
+    ...files.filter(({ isRead }) => isRead).map(({ name, digests: [sha256] }) => [name, sha256.hex] as const),
+  ];
+}
+
+/** The given files and everything that was made about them, as sha256sum(1) checks it. Fault: attest.file-name. */
+function renderChecksums(
+  given: ReturnType<typeof givenFiles>,
+  files: ReadonlyMap<string, Uint8Array>,
+  ownName: string,
+): Uint8Array {
+  const [taken] = given.find(([name]) => files.has(name) || name === ownName) ?? [];
+  if (taken !== undefined) throw refuseName(taken);
   const made = [...files].map(([name, bytes]) => [name, Digest.of('sha256', bytes).hex] as const);
-  const lines = [...given, ...shipped, ...made]
-    .sort(([a], [b]) => compareText(a, b))
-    .map(([name, hex]) => `${hex}  ${name}\n`);
+  const lines = [...given, ...made].sort(([a], [b]) => compareText(a, b)).map(([name, hex]) => `${hex}  ${name}\n`);
   return Buffer.from(lines.join(''));
 }
 

@@ -5,11 +5,13 @@ import { buildIdentity, flatcarCommandLine, identityDigest, type NodeSet, parseN
 import { buildBom, type BomDocument } from '../sbom/index.ts';
 import type { TrustedRootCandidate } from '../trust/index.ts';
 import type { ImageArtifact, SysextArtifact } from './artifact.ts';
-import { checkSet } from './checks.ts';
+import { checkPlainFiles, checkSet } from './checks.ts';
 import { type SignedStatement, signVerified } from './own-verification.ts';
-import { collectFiles, type NamedFile, secondsText } from './release-files.ts';
+import { distinctFiles, type PlainFile, splitFiles } from './plain-files.ts';
+import { collectFiles, type NamedFile, type ReleaseFiles, secondsText } from './release-files.ts';
 import type { Signer } from './signing/index.ts';
 import {
+  buildFilesStatement,
   buildNodeSetStatement,
   buildProvenanceStatement,
   buildSbomStatement,
@@ -26,11 +28,14 @@ export type ReleaseInput = {
   readonly validUntil: string | null;
   /** The one time that goes into the documents. */
   readonly time: Date;
-  readonly image: ImageArtifact;
+  /** Null where extensions and files are attested on their own: then there is no node set. */
+  readonly image: ImageArtifact | null;
   readonly shipped: (ShippedFile & { readonly digests: readonly Digest[] }) | null;
   readonly builtIn: readonly SysextArtifact[];
   readonly sysexts: readonly SysextArtifact[];
   readonly without: readonly string[];
+  /** Further files, attested plainly. */
+  readonly files: readonly PlainFile[];
   readonly context: BuildContext;
   readonly upstream: readonly UpstreamList[];
   /** Trusted roots that verifiers will need: for the trust pack, and to verify what is signed before it is released. */
@@ -38,54 +43,68 @@ export type ReleaseInput = {
   /** Bytes above which a statement holds a reference to its SBOM instead of the SBOM. */
   readonly storedStatementBytes: number;
   readonly nodeproofVersion: string;
+  /** What whoever reads the summary should know of this run. */
+  readonly notes: readonly string[];
   readonly progress: (what: string) => void;
 };
 
 /** What attest made: files by name, and the facts to tell. */
-export type Release = {
-  readonly files: ReadonlyMap<string, Uint8Array>;
-  readonly identityDigest: Digest;
-  readonly nodeSet: NodeSet;
+export type Release = ReleaseFiles & {
+  /** Null without an image, as the node set is. */
+  readonly identityDigest: Digest | null;
+  readonly nodeSet: NodeSet | null;
   readonly statements: number;
   /** Whether every bundle was verified; false where no trusted root tells whose witness counts. */
   readonly isVerified: boolean;
 };
 
 /**
- * Makes everything that a node set's release consists of: SBOMs → provenance → the node set that pins them → signatures,
- * each verified → trust pack, checksums and summary. The same input gives the same bytes, apart from signatures and their
- * times. Faults: attest.*, upstream.*, usage.upstream, identity.*, node-set.field, and those of the signer.
+ * Makes everything that a release consists of: SBOMs → provenance → the node set that pins them → provenance of the files
+ * beside it → signatures, each verified → trust pack, checksums and summary. The same input gives the same bytes, apart
+ * from signatures and their times.
+ * Faults: attest.*, upstream.*, usage.upstream, usage.subject, limit.*, identity.*, node-set.field, and those of the signer.
  */
-export async function attestRelease(input: ReleaseInput, signer: Signer): Promise<Release> {
-  const sysexts = [...input.builtIn, ...input.sysexts];
-  const members = [input.image, ...sysexts];
-  checkSet(input.image, sysexts, input.shipped);
-  const identity = buildIdentity(identityOf(input.image, sysexts));
-  const dependencies = compareUpstream(members, input.shipped, input.upstream);
+export async function attestRelease(given: ReleaseInput, signer: Signer): Promise<Release> {
+  const { image, shipped } = given;
+  const sysexts = [...given.builtIn, ...given.sysexts];
+  const members = [...(image === null ? [] : [image]), ...sysexts];
+  checkSet(image, sysexts, shipped);
+  const input = { ...given, files: distinctFiles(given.files, members, shipped) };
+  checkPlainFiles(input.files);
+  const identity = image === null ? null : buildIdentity(identityOf(image, sysexts));
+  const dependencies = compareUpstream([...members, ...input.files.map(asListed)], shipped, input.upstream);
   const sboms = members.map((member) => renderMemberSbom(member, input));
   const about = [
     ...members.map((member) => buildMemberProvenance(member, input, dependencies.get(member.fileName) ?? [])),
     ...sboms.map(({ member, bom, file }) => buildSbomStatement(member, bom, file, input)),
   ];
-  const nodeSet = buildNodeSet(input, identity, about);
-  const statements = [...about, buildNodeSetStatement(nodeSet, members, input.shipped)];
+  const nodeSet = image === null || identity === null ? null : buildNodeSet(input, image, identity, about);
+  const statements = [
+    ...about,
+    ...(nodeSet === null ? [] : [buildNodeSetStatement(nodeSet, members, shipped)]),
+    ...buildFileProvenance(input, dependencies),
+  ];
   const signed = await signAll(statements, signer, input);
   const files = sboms.map(({ file }) => file);
   return {
-    files: collectFiles(input, nodeSet, files, signed, signer.by),
-    identityDigest: identityDigest(identity),
+    ...collectFiles(input, nodeSet, files, signed, signer.by),
+    identityDigest: identity === null ? null : identityDigest(identity),
     nodeSet,
     statements: statements.length,
     isVerified: signed.every(({ isVerified }) => isVerified),
   };
 }
 
+function asListed({ name, digests }: PlainFile) {
+  return { kind: 'file', fileName: name, digests } as const;
+}
+
 function buildNodeSet(
   input: ReleaseInput,
+  { usrVerity, kernel }: ImageArtifact,
   identity: NodeSet['identity'],
   statements: readonly UnsignedStatement[],
 ): NodeSet {
-  const { usrVerity, kernel } = input.image;
   return parseNodeSet({
     name: input.name,
     role: input.role,
@@ -138,9 +157,26 @@ function buildMemberProvenance(
   return buildProvenanceStatement(member, member.kind === 'node-image' ? input.shipped : null, provenance);
 }
 
+/** What rides along with the set, or is all there is. No node needs it, so that the node set does not pin it. */
+function buildFileProvenance(
+  input: ReleaseInput,
+  dependencies: ReadonlyMap<string, readonly ResourceDescriptor[]>,
+): readonly UnsignedStatement[] {
+  return splitFiles(input.name, input.files).map(({ subjectName, files }) => {
+    const provenance = buildProvenance({
+      context: input.context,
+      parameters: provenanceParameters(input),
+      dependencies: files.flatMap(({ name }) => dependencies.get(name) ?? []),
+      byproducts: [],
+      nodeproofVersion: input.nodeproofVersion,
+    });
+    return buildFilesStatement(subjectName, files, provenance);
+  });
+}
+
 /** An extension that was not given on its own was taken out of the image. */
-function originOf(member: ImageArtifact | SysextArtifact, image: ImageArtifact): readonly ResourceDescriptor[] {
-  if (member.kind === 'node-image' || member.path === null) return [];
+function originOf(member: ImageArtifact | SysextArtifact, image: ImageArtifact | null): readonly ResourceDescriptor[] {
+  if (member.kind === 'node-image' || member.path === null || image === null) return [];
   const [sha256] = image.digests;
   return [
     {
@@ -157,12 +193,13 @@ function provenanceParameters(input: ReleaseInput): ProvenanceInput['parameters'
   return {
     nodeSet: input.name,
     role: input.role,
-    image: input.image.fileName,
+    image: input.image?.fileName ?? null,
     shipped: input.shipped?.fileName ?? null,
     sysexts: input.sysexts
       .map(({ name, fileName }) => ({ name, file: fileName }))
       .sort((a, b) => compareText(a.name, b.name)),
     without: [...input.without].sort(),
+    files: input.files.map(({ name }) => name),
   };
 }
 

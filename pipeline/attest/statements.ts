@@ -12,6 +12,7 @@ import {
 } from '../release/index.ts';
 import type { BomDocument } from '../sbom/index.ts';
 import type { ImageArtifact, SysextArtifact } from './artifact.ts';
+import type { PlainFile } from './plain-files.ts';
 
 /** CycloneDX has one predicate type for all its versions; the document says which it is. */
 export const sbomType = 'https://cyclonedx.org/bom';
@@ -23,6 +24,7 @@ export type ShippedFile = { readonly fileName: string; readonly sizeBytes: numbe
 export type UnsignedStatement = {
   readonly predicateType: string;
   readonly subjectName: string;
+  readonly subjects: number;
   readonly bytes: Uint8Array;
   readonly sha256: string;
 };
@@ -33,6 +35,18 @@ export function buildProvenanceStatement(
   provenance: Provenance,
 ): UnsignedStatement {
   return encodeStatement(artifact.fileName, provenanceType, provenanceSubjects(artifact, shipped), provenance as Json);
+}
+
+/** Provenance of files that nobody looked into. A digest that was given and not computed is the signer's word, and says so. */
+export function buildFilesStatement(
+  subjectName: string,
+  files: readonly PlainFile[],
+  provenance: Provenance,
+): UnsignedStatement {
+  const subjects = files.map(({ name, digests: [sha256], isRead }) =>
+    subject(name, sha256, { role: 'file', ...(isRead ? {} : { nodeproof_verified: false }) }),
+  );
+  return encodeStatement(subjectName, provenanceType, subjects, provenance as Json);
 }
 
 /** The file, what is inside it and runs on its own, and the OCI manifest under which it is pushed. */
@@ -125,10 +139,11 @@ function encodeStatement(
   predicate: Json,
 ): UnsignedStatement {
   const bytes = encodeCanonicalJson({ _type: statementType, subject: subjects as Json, predicateType, predicate });
-  return { predicateType, subjectName, bytes, sha256: Digest.of('sha256', bytes).hex };
+  const sha256 = Digest.of('sha256', bytes).hex;
+  return { predicateType, subjectName, subjects: subjects.length, bytes, sha256 };
 }
 
-function subject(name: string, digest: Digest, annotations: Readonly<Record<string, string>>): Subject {
+function subject(name: string, digest: Digest, annotations: Readonly<Record<string, string | boolean>>): Subject {
   return { name, digest: { [digest.algorithm]: digest.hex }, annotations };
 }
 

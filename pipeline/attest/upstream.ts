@@ -188,10 +188,10 @@ type Digested = { readonly fileName: string; readonly digests: readonly Digest[]
  * for the provenance of its member. A mismatch refuses the whole set, and so does a list that names none of its files:
  * it is not the list of these files. Faults: upstream.digest, usage.upstream.
  *
- * @returns by the file name of the member
+ * @returns by the file name of the member, or of the file beside them
  */
 export function compareUpstream(
-  members: readonly (Digested & { readonly kind: 'node-image' | 'sysext' })[],
+  members: readonly (Digested & { readonly kind: 'node-image' | 'sysext' | 'file' })[],
   shipped: Digested | null,
   lists: readonly UpstreamList[],
 ): ReadonlyMap<string, readonly ResourceDescriptor[]> {

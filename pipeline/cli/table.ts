@@ -48,14 +48,18 @@ export const attestCommand = {
   path: ['attest'],
   summary: 'make and sign SBOMs, provenance and the node set of a release',
   details:
-    'Reads one node image and its sysexts, refuses a set that contradicts itself, and writes into a new directory: ARTIFACT.cdx.json, ARTIFACT.sbom.sigstore.json and ARTIFACT.provenance.sigstore.json for each, SET.node-set.sigstore.json, SET.intoto.jsonl, SET.trust-pack.json, SET.summary.md and SHA256SUMS. Signs with --key, or keyless with an identity token (--identity-token, or the one of a GitHub workflow).',
+    'Reads one node image and its sysexts, refuses a set that contradicts itself, and writes into a new directory: ARTIFACT.cdx.json, ARTIFACT.sbom.sigstore.json and ARTIFACT.provenance.sigstore.json for each, SET.node-set.sigstore.json, SET.intoto.jsonl, SET.trust-pack.json, SET.summary.md and SHA256SUMS. Without --image there is no node set: sysexts are attested on their own, for policies with match: members. Files given with --subject get provenance alone, SET.files.provenance.sigstore.json. Signs with --key, or keyless with an identity token (--identity-token, or the one of a GitHub workflow).',
   operand: null,
   options: {
-    image: requiredText('FILE', 'node image: raw disk or USR partition'),
+    image: text('FILE', 'node image: raw disk or USR partition'),
     shipped: text('FILE', 'the compressed image as it is shipped; its decompressed digest must be that of --image'),
     sysext: list('[NAME=]FILE', 'sysexts of the set, under the name they are merged by'),
     without: list('NAME', 'built-in sysexts of the image that nodes of this set mask'),
-    name: requiredText('SET', 'name of the node set'),
+    subject: list(
+      'FILE|NAME@sha256:HEX',
+      'further files to attest plainly, at most 16384; one that is not here by its digest',
+    ),
+    name: requiredText('SET', 'name of the node set, or of the release without one'),
     role: text('ROLE', 'what the set is for, such as worker'),
     'valid-until': text('TIME', 'end of the validity of the node set (RFC 3339, UTC)'),
     out: requiredText('DIR', 'directory to make; nothing is left behind on failure'),
@@ -70,6 +74,7 @@ export const attestCommand = {
   },
   examples: [
     'nodeproof attest --image flatcar_production_image.bin --sysext kubernetes=kubernetes-v1.34.2-x86-64.raw --name workers-4593.2.5 --key release.pem --out release',
+    'nodeproof attest --sysext kubernetes-v1.34.2-x86-64.raw --subject dist/* --name bakery-1.2 --key release.pem --out release',
   ],
 } as const satisfies CommandSpec;
 

@@ -35,6 +35,13 @@ export const limits = {
   losetupBytes: 4 * MiB,
   /** Bytes of a statement that stores take: GitHub's attestations end at 16 MiB with their envelope in base64. */
   storedStatementBytes: 11 * MiB,
+  /** Subjects of a statement that stores take (GitHub's attestations: 1024); what is more goes into a further statement. */
+  storedStatementSubjects: 1024,
+  /** Files that one release attests beside its members, and characters of their names, which every provenance repeats. */
+  attestedFiles: 16_384,
+  attestedFileNames: MiB,
+  /** Dependencies that one provenance names. */
+  provenanceResources: 4096,
   /** Bytes of an extension inside a node image: it is in memory while it is read. */
   nestedImageBytes: 1024 * MiB,
   /** Extensions inside one node image (Flatcar: two), and their bytes together. */

@@ -1,9 +1,10 @@
 import * as z from 'zod/mini';
+import { Fault, limits } from '../core/index.ts';
 import type { Provenance } from '../formats/slsa/index.ts';
 import type { ResourceDescriptor } from '../formats/statement/index.ts';
 import type { BuildContext } from './build-context.ts';
 
-/** How a node set is made out of an image and extensions; README.md beside this file describes its parameters. */
+/** How a release is made out of an image, extensions and files; README.md beside this file describes its parameters. */
 export const nodeSetBuildType = 'https://nodeproof.dev/buildtypes/node-set/v1';
 
 const text = z.string().check(z.minLength(1), z.maxLength(512));
@@ -12,10 +13,12 @@ const text = z.string().check(z.minLength(1), z.maxLength(512));
 const externalParametersSchema = z.strictObject({
   nodeSet: text,
   role: z.nullable(text),
-  image: text,
+  image: z.nullable(text),
   shipped: z.nullable(text),
   sysexts: z.array(z.strictObject({ name: text, file: text })).check(z.maxLength(1024)),
   without: z.array(text).check(z.maxLength(1024)),
+  /** Absent before there were any. */
+  files: z.optional(z.array(text).check(z.maxLength(limits.attestedFiles))),
   context: z.record(z.string(), z.unknown()),
 });
 
@@ -41,7 +44,10 @@ export type ProvenanceInput = {
   readonly nodeproofVersion: string;
 };
 
-/** Builds the SLSA provenance predicate (slsa.dev/spec/v1.2/provenance, BuildDefinition and RunDetails). */
+/**
+ * Builds the SLSA provenance predicate (slsa.dev/spec/v1.2/provenance, BuildDefinition and RunDetails).
+ * Fault: limit.dependencies.
+ */
 export function buildProvenance({
   context,
   parameters,
@@ -49,6 +55,12 @@ export function buildProvenance({
   byproducts,
   nodeproofVersion,
 }: ProvenanceInput): Provenance {
+  const resolvedDependencies = [...contextDependencies(context), ...dependencies];
+  if (resolvedDependencies.length > limits.provenanceResources)
+    throw new Fault(
+      'limit.dependencies',
+      `Cannot write the provenance: ${resolvedDependencies.length} dependencies, want at most ${limits.provenanceResources}`,
+    );
   return {
     buildDefinition: {
       buildType: nodeSetBuildType,
@@ -56,7 +68,7 @@ export function buildProvenance({
       ...(Object.keys(context.internalParameters).length === 0
         ? {}
         : { internalParameters: context.internalParameters }),
-      resolvedDependencies: [...contextDependencies(context), ...dependencies],
+      resolvedDependencies,
     },
     runDetails: {
       builder: { id: context.builderId, version: { ...context.builderVersion, nodeproof: nodeproofVersion } },

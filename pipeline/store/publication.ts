@@ -56,13 +56,13 @@ export function buildPublication(
 ): Publication {
   const names = [...files.keys()].filter(isPublishedName).sort();
   const entries = names.map((name) => [name, files.get(name) ?? new Uint8Array()] as const);
-  checkSums(files);
   const bundles = distinct(entries.filter(([name]) => name.endsWith('.sigstore.json')).map(readBundle));
   if (bundles.length === 0) {
     throw new Fault('usage.bundles', 'Cannot publish: no .sigstore.json in the directory', {
       next: 'Give the directory that nodeproof attest wrote',
     });
   }
+  checkSums(files, bundles);
   const packs = entries
     .filter(([name]) => name.endsWith(packSuffix))
     .map(([name, bytes]) => within(name, () => parseTrustPack(bytes)));
@@ -117,12 +117,14 @@ function describeDocument(
 }
 
 /** A directory that was half copied, or changed since, is not published. */
-function checkSums(files: ReadonlyMap<string, Uint8Array>): void {
+function checkSums(files: ReadonlyMap<string, Uint8Array>, bundles: readonly PublishedBundle[]): void {
   const sums = files.get(checksumsName);
   if (sums === undefined) return;
+  // What was attested lies elsewhere, though it be another's SBOM and be named like one of ours.
+  const attested = new Set(bundles.flatMap(({ subjects }) => subjects.map(({ digest }) => digest.hex)));
   for (const { fileName, digest } of parseChecksumList(decodeUtf8(sums, checksumsName))) {
     const bytes = files.get(fileName);
-    if (bytes === undefined && !isPublishedName(fileName)) continue;
+    if (bytes === undefined && (!isPublishedName(fileName) || attested.has(digest.hex))) continue;
     const actual = bytes === undefined ? 'not there' : `sha256:${Digest.of('sha256', bytes).hex}`;
     if (actual === Digest.format(digest)) continue;
     throw new Fault(

@@ -74,6 +74,7 @@ try {
     keyless(sigstore, release),
   );
   const honest = made.nodeSet;
+  if (honest === null) throw new TypeError('Cannot happen: no node set was made of an image');
   write(`release/${set.name}.trust-pack.json`, made.files.get(`${set.name}.trust-pack.json`));
   write(`release/${set.name}.summary.md`, made.files.get(`${set.name}.summary.md`));
   const honestBundle = parse(made.files.get(`${set.name}.node-set.sigstore.json`));

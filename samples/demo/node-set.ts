@@ -83,6 +83,8 @@ export function releaseInput(
     builtIn,
     sysexts,
     without: [],
+    files: [],
+    notes: [],
     context,
     upstream: [],
     trustedRoots,

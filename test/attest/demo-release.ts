@@ -46,6 +46,8 @@ export function releaseOf(
     sysexts: [kubernetes, falco],
     shipped: null,
     without: [],
+    files: [],
+    notes: [],
     context: localBuildContext,
     upstream: [],
     trustedRoots: [],

@@ -54,7 +54,7 @@ type Document = {
 
 describe('verify admits', () => {
   it('many files and digests in one call, each with a verdict and what it stands on', async () => {
-    const identity = `sha256:${release.identityDigest.hex}`;
+    const identity = `sha256:${release.identityDigest?.hex}`;
     const { exit, json } = await verify(
       demo.kubernetes,
       demo.falco,

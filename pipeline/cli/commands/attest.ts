@@ -7,7 +7,6 @@ import {
   type Release,
   type ReleaseInput,
   upstreamAlgorithms,
-  type UpstreamList,
   verifyUpstream,
 } from '../../attest/index.ts';
 import { Digest, exit, Fault, limits } from '../../core/index.ts';
@@ -37,6 +36,7 @@ import {
 } from '../inputs.ts';
 import { openProgress } from '../progress.ts';
 import { openSigner } from '../signer.ts';
+import { parseSubjectOptions, readSubjects, type SubjectOption } from '../subjects.ts';
 import type { attestCommand } from '../table.ts';
 import { version } from '../version.ts';
 import { documentTime, type World } from '../world.ts';
@@ -46,6 +46,8 @@ type AttestInvocation = Invocation<typeof attestCommand>;
 export const runAttest: Run<typeof attestCommand> = async (invocation) => {
   const { options, world } = invocation;
   // Everything that can be refused cheaply is refused before eight gigabytes are read.
+  checkOptions(options);
+  const subjects = parseSubjectOptions(options.subject);
   const plan = await readPlan(invocation);
   const signer = await openSigner(options, world);
   const out = resolve(world.directory, options.out);
@@ -53,16 +55,30 @@ export const runAttest: Run<typeof attestCommand> = async (invocation) => {
   await writeDirectoryAtomically(out, async (directory) => {
     await using pool = openHashingPool();
     const hashing = { ...pool, inventory: inventoryThread };
-    using progress = openProgress(world, `reading ${options.image}`);
-    const artifacts = await readArtifacts(invocation, plan, hashing, progress.tell);
+    using progress = openProgress(world, `reading ${options.image ?? 'files'}`);
+    const artifacts = await readArtifacts(invocation, plan, subjects, hashing, progress.tell);
     release = await attestRelease({ ...plan, ...artifacts, progress: progress.tell }, signer);
     for (const [name, bytes] of release.files) writeFileSync(join(directory, name), bytes, { flag: 'wx' });
   });
-  if (release !== undefined) tell(invocation, release, plan.upstream, out);
+  if (release !== undefined) tell(invocation, release, plan, out);
   return exit.admit;
 };
 
-type Artifacts = Pick<ReleaseInput, 'image' | 'builtIn' | 'sysexts' | 'shipped'>;
+/** Faults: usage.nothing, usage.image. */
+function checkOptions(options: AttestInvocation['options']): void {
+  if (options.image !== undefined) return;
+  if (options.sysext.length === 0 && options.subject.length === 0)
+    throw new Fault('usage.nothing', 'Cannot attest: nothing was given, want --image, --sysext or --subject');
+  const meaningless = (['shipped', 'without', 'role', 'valid-until'] as const).find(
+    (name) => options[name] !== undefined && options[name].length > 0,
+  );
+  if (meaningless !== undefined)
+    throw new Fault('usage.image', `Cannot use --${meaningless} without --image: it is about the node set`, {
+      next: 'Give the --image of the node set, or leave the option away',
+    });
+}
+
+type Artifacts = Pick<ReleaseInput, 'image' | 'builtIn' | 'sysexts' | 'shipped' | 'files'>;
 type Plan = Omit<ReleaseInput, keyof Artifacts | 'progress'>;
 
 /** All that is known before the images are read. */
@@ -80,6 +96,7 @@ async function readPlan({ options, world }: AttestInvocation): Promise<Plan> {
     trustedRoots: readTrustedRoots(options, world),
     storedStatementBytes: limits.storedStatementBytes,
     nodeproofVersion: version,
+    notes: [],
   };
 }
 
@@ -104,15 +121,12 @@ function readTrustedRoots(options: AttestInvocation['options'], world: World): R
 async function readArtifacts(
   { options, world }: AttestInvocation,
   { without, upstream }: Plan,
+  subjects: readonly SubjectOption[],
   hashing: HashingPool,
   progress: (what: string) => void,
 ): Promise<Artifacts> {
   const algorithms = upstreamAlgorithms(upstream);
-  using source = openFileSource(resolve(world.directory, options.image));
-  const { image, builtIn } = await readImageArtifacts(source, basename(options.image), hashing, {
-    without,
-    algorithms,
-  });
+  const { image, builtIn } = await readImage(options.image, { without, algorithms }, hashing, world);
   const sysexts = [];
   for (const given of options.sysext.map(parseSysextOption)) {
     progress(`reading ${given.path}`);
@@ -123,8 +137,20 @@ async function readArtifacts(
     image,
     builtIn,
     sysexts,
-    shipped: await readShipped(options.shipped, image.digests[0], hashing, world, progress),
+    shipped: image === null ? null : await readShipped(options.shipped, image.digests[0], hashing, world, progress),
+    files: await readSubjects(subjects, algorithms, hashing, world, progress),
   };
+}
+
+async function readImage(
+  path: string | undefined,
+  choice: Parameters<typeof readImageArtifacts>[3],
+  hashing: HashingPool,
+  world: World,
+): Promise<Pick<ReleaseInput, 'image' | 'builtIn'>> {
+  if (path === undefined) return { image: null, builtIn: [] };
+  using source = openFileSource(resolve(world.directory, path));
+  return await readImageArtifacts(source, basename(path), hashing, choice);
 }
 
 /** The shipped file must be the very image that was read, compressed: its decompressed bytes are hashed, never assumed. */
@@ -164,36 +190,48 @@ function parseSysextOption(text: string): { readonly name: string | null; readon
 
 function tell(
   { options, world }: AttestInvocation,
-  { nodeSet, identityDigest, statements, isVerified, files }: Release,
-  upstream: readonly UpstreamList[],
+  release: Release,
+  { name, upstream, notes }: Plan,
   out: string,
 ): void {
-  const digest = Digest.format(identityDigest);
-  const unsigned = upstream.filter((list) => list.signedBy === null).map(({ name }) => name);
+  const { nodeSet, identityDigest, statements, isVerified } = release;
+  const digest = identityDigest === null ? null : Digest.format(identityDigest);
+  const unsigned = upstream.filter((list) => list.signedBy === null).map((list) => list.name);
   if (options.json) {
+    const { files, bundles, sboms, bundleLines, trustPack, summary, checksums } = release;
     world.stdout.write(
       renderJson({
-        nodeSet: nodeSet.name,
+        nodeSet: nodeSet?.name ?? null,
         identityDigest: digest,
-        identity: nodeSet.identity,
+        identity: nodeSet?.identity ?? null,
         statements,
         verified: isVerified,
         unsignedUpstream: unsigned,
+        notes,
         out,
         files: [...files.keys()].sort(),
+        bundles,
+        sboms,
+        bundleLines,
+        trustPack,
+        summary,
+        checksums,
       }),
     );
     return;
   }
-  const notes = [
+  const told = [
+    ...notes,
     ...(isVerified ? [] : ['not verified here: give --trusted-root of the services that signed']),
-    ...unsigned.map((name) => `${name} is signed by nobody: the provenance says that it is unverified`),
+    ...unsigned.map((list) => `${list} is signed by nobody: the provenance says that it is unverified`),
   ];
   world.stdout.write(
-    `Attested node set ${nodeSet.name}: ${statements} signed statements in ${options.out}\n${renderFacts([
-      ['identity', digest],
-      ['summary', join(options.out, `${nodeSet.name}.summary.md`)],
-      ...notes.map((note) => ['note', note] as const),
-    ])}\n`,
+    `Attested ${nodeSet === null ? '' : 'node set '}${name}: ${statements} signed statements in ${options.out}\n${renderFacts(
+      [
+        ...(digest === null ? [] : [['identity', digest] as const]),
+        ['summary', join(options.out, release.summary)],
+        ...told.map((note) => ['note', note] as const),
+      ],
+    )}\n`,
   );
 }

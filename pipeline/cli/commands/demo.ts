@@ -172,6 +172,7 @@ async function attestFreshly(place: string, world: World): Promise<AttestDocumen
         shipped: undefined,
         sysext: Object.entries(sysextFiles).map(([name, file]) => `${name}=images/${file}`),
         without: [],
+        subject: [],
         name: setName,
         role: 'worker',
         'valid-until': undefined,

@@ -12,7 +12,8 @@ const sections: Readonly<Record<string, DigestAlgorithm | 'md5'>> = {
 };
 
 /**
- * Parses `SHA256SUMS` as sha256sum(1) writes it, and Flatcar's `DIGESTS`, which has sections for several algorithms.
+ * Parses `SHA256SUMS` and `SHA512SUMS` as sha256sum(1) writes them, and Flatcar's `DIGESTS`, which has sections for several
+ * algorithms; without a section the length of a digest tells how it was made.
  * Lines are `<hex>  <name>` or `<hex> *<name>`. Faults: checksum-list.line, limit.checksum-list.
  */
 export function parseChecksumList(text: string): readonly ChecksumLine[] {
@@ -22,16 +23,20 @@ export function parseChecksumList(text: string): readonly ChecksumLine[] {
       `Cannot read the checksum list: ${text.length} characters, want at most ${limits.checksumListBytes}`,
     );
   }
-  let section: DigestAlgorithm | 'md5' = 'sha256';
+  let section: DigestAlgorithm | 'md5' | undefined;
   const lines: ChecksumLine[] = [];
   for (const [at, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === '') continue;
     const named = sections[line.trim()];
     if (named !== undefined) section = named;
     else if (line.startsWith('#') || section === 'md5') continue;
-    else lines.push(parseLine(line, section, at + 1));
+    else lines.push(parseLine(line, section ?? algorithmOf(line), at + 1));
   }
   return lines;
+}
+
+function algorithmOf(line: string): DigestAlgorithm {
+  return /^[0-9a-f]{128} /.test(line) ? 'sha512' : 'sha256';
 }
 
 function parseLine(line: string, algorithm: DigestAlgorithm, number: number): ChecksumLine {

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { limits } from '../../core/index.ts';
 import { parseWith } from '../schema/index.ts';
 import { resourceDescriptorSchema, type Statement } from '../statement/index.ts';
 
@@ -9,7 +10,7 @@ const text = z.string().check(z.maxLength(4096));
 const uri = text.check(z.regex(/^[a-zA-Z][a-zA-Z0-9+.-]*:\S+$/));
 /** RFC 3339 with any offset: foreign builders write their own. */
 const timestamp = z.string().check(z.regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/));
-const resources = z.array(resourceDescriptorSchema).check(z.maxLength(4096));
+const resources = z.array(resourceDescriptorSchema).check(z.maxLength(limits.provenanceResources));
 const parameters = z.record(z.string(), z.unknown());
 
 /**
