@@ -35,7 +35,7 @@ export async function verifyUpstream(
   const keys = await readKeys(keyFiles);
   const lists: UpstreamList[] = [];
   for (const file of files.filter((candidate) => !isDetachedSignature(candidate, files))) {
-    const detached = files.find((candidate) => signatureNames(file.name).includes(candidate.name));
+    const detached = files.find((candidate) => isSignatureOf(candidate, file));
     lists.push(await readList(file, detached, keys, time));
   }
   if (keys.length > 0 && !lists.some((list) => list.signedBy !== null)) {
@@ -57,8 +57,7 @@ async function readList(
   time: Date,
 ): Promise<UpstreamList> {
   const name = baseName(file.name);
-  const clearsigned =
-    Buffer.from(file.bytes.buffer, file.bytes.byteOffset, file.bytes.byteLength).indexOf(clearsignedHeader) === 0;
+  const clearsigned = isClearsigned(file);
   if (!clearsigned && /\.(?:asc|sig)$/.test(name))
     throw new Fault('usage.upstream', `Cannot use ${name}: a signature whose list was not given`, {
       where: file.name,
@@ -74,6 +73,10 @@ async function readList(
 
 /** RFC 9580 §7. */
 const clearsignedHeader = '-----BEGIN PGP SIGNED MESSAGE-----';
+
+function isClearsigned({ bytes }: NamedBytes): boolean {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).indexOf(clearsignedHeader) === 0;
+}
 
 function baseName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
@@ -164,12 +167,13 @@ async function signatureStep<T>(name: string, step: () => Promise<T>): Promise<T
   }
 }
 
-function signatureNames(name: string): readonly string[] {
-  return [`${name}.sig`, `${name}.asc`];
+function isDetachedSignature(file: NamedBytes, files: readonly NamedBytes[]): boolean {
+  return files.some((other) => isSignatureOf(file, other));
 }
 
-function isDetachedSignature(file: NamedBytes, files: readonly NamedBytes[]): boolean {
-  return files.some((other) => signatureNames(other.name).includes(file.name));
+/** Flatcar has `DIGESTS.sig` and `DIGESTS.asc` beside `DIGESTS`, and the latter is a list itself. */
+function isSignatureOf(file: NamedBytes, list: NamedBytes): boolean {
+  return [`${list.name}.sig`, `${list.name}.asc`].includes(file.name) && !isClearsigned(file);
 }
 
 /** What a digest must be made with to count: SHA-1 and MD5 can be made to fit two files. */

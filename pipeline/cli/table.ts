@@ -68,7 +68,10 @@ export const attestCommand = {
     'signing-config': text('FILE', 'signing_config.v0.2.json: Fulcio, Rekor and timestamp authorities to use'),
     'trusted-root': list('FILE', 'trusted_root.json for the trust pack'),
     'build-context': text('FILE', 'JSON: builder, source, parameters (pipeline/provenance/README.md)'),
-    upstream: list('FILE', "the image maker's lists: DIGESTS.asc (clearsigned), SHA256SUMS, and detached .sig files"),
+    upstream: list(
+      'FILE|DIR',
+      "the image maker's lists: DIGESTS.asc (clearsigned), SHA256SUMS, and detached .sig files; or a directory with them",
+    ),
     'upstream-key': list('FILE', 'OpenPGP keys that may have signed the lists'),
     json,
   },

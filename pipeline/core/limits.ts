@@ -55,6 +55,8 @@ export const limits = {
   policyBytes: 1 * MiB,
   /** Characters of a list of checksums, such as DIGESTS or SHA256SUMS. */
   checksumListBytes: 1 * MiB,
+  /** Upstream's lists and their signatures for one release: each image has three such files. */
+  upstreamFiles: 256,
   /** Characters of a kernel command line (Linux: COMMAND_LINE_SIZE is 2 to 4 KiB). */
   commandLineBytes: 64 * KiB,
   /** Program and section headers of an ELF file, and the bytes of its section names: programs have some dozens. */

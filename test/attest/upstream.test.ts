@@ -61,6 +61,24 @@ describe('an upstream list', () => {
     ).rejects.toMatchObject({ code: 'upstream.signature' });
   });
 
+  it('with a detached signature and a clearsigned twin, as Flatcar has them, is read twice', async () => {
+    const message = await createMessage({ binary: bytes(list) });
+    const options = { message, signingKeys: maker.signingKey, date: new Date('2026-10-01T00:00:00Z') };
+    const signature = await sign({ ...options, format: 'binary', detached: true });
+    const files = [
+      { name: 'DIGESTS', bytes: bytes(list) },
+      { name: 'DIGESTS.asc', bytes: await clearsigned(maker) },
+      { name: 'DIGESTS.sig', bytes: signature },
+    ];
+    const read = await verifyUpstream(files, [maker.file], time);
+    expect(read.map(({ name, signedBy }) => [name, signedBy?.fingerprint])).toEqual([
+      ['DIGESTS', maker.fingerprint],
+      ['DIGESTS.asc', maker.fingerprint],
+    ]);
+    const forged = files.with(1, { name: 'DIGESTS.asc', bytes: await clearsigned(stranger) });
+    await expect(verifyUpstream(forged, [maker.file], time)).rejects.toMatchObject({ code: 'upstream.signature' });
+  });
+
   it('without a signature is read and said to be signed by nobody', async () => {
     const [read] = await verifyUpstream(
       [{ name: 'downloads/SHA256SUMS', bytes: bytes(`${'a'.repeat(64)}  kubernetes.raw\n`) }],

@@ -285,4 +285,21 @@ describe('attest of further files', () => {
     workshop.write('WRONG', `${'c'.repeat(128)}  notes.txt\n`);
     expect((await attest('refused', '--subject', 'notes.txt', '--upstream', 'WRONG')).code).toBe('upstream.digest');
   });
+
+  it('takes a directory for the lists that lie in it', async () => {
+    mkdirSync(workshop.path('upstream/SHA256SUMS'), { recursive: true });
+    workshop.write('upstream/kubeadm.DIGESTS', `# SHA512 HASH\n${Digest.of('sha512', 'a program').hex}  kubeadm\n`);
+    workshop.write('upstream/SHA512SUMS', `${Digest.of('sha512', 'what changed').hex}  notes.txt\n`);
+    workshop.write('upstream/SHA512SUMS.txt', 'no list');
+    workshop.write('upstream/README', 'no list');
+    const { json } = await attest('folder', '--subject', 'notes.txt', 'kubeadm', '--upstream', 'upstream');
+    expect(json).toMatchObject({ unsignedUpstream: ['SHA512SUMS', 'kubeadm.DIGESTS'] });
+    mkdirSync(workshop.path('empty/SHA256SUMS'), { recursive: true });
+    for (const name of ['SHA256SUMS.txt', 'xDIGESTS', 'MD5SUMS', 'DIGESTS.key']) workshop.write(`empty/${name}`, '');
+    const refused = await attest('refused', '--subject', 'notes.txt', '--upstream', 'empty');
+    expect(refused).toMatchObject({ exit: 2, code: 'usage.upstream' });
+    mkdirSync(workshop.path('full'));
+    for (let at = 0; at <= 256; at++) workshop.write(`full/${at}.DIGESTS`, '');
+    expect((await attest('refused', '--subject', 'notes.txt', '--upstream', 'full')).code).toBe('limit.upstream-files');
+  });
 });

@@ -7,7 +7,6 @@ import {
   type Release,
   type ReleaseInput,
   upstreamAlgorithms,
-  verifyUpstream,
 } from '../../attest/index.ts';
 import { Digest, exit, Fault, limits } from '../../core/index.ts';
 import { digestDecompressed } from '../../edge/decompression/index.ts';
@@ -24,20 +23,12 @@ import {
 import { renderFacts } from '../../report/index.ts';
 import { checkTrustedRoot, parseTrustedRootCandidate, publicGoodRoot } from '../../trust/index.ts';
 import type { Invocation, Run } from '../command.ts';
-import {
-  asConfiguration,
-  inFile,
-  inputLimits,
-  parseEnd,
-  parseName,
-  readConfiguration,
-  readInput,
-  renderJson,
-} from '../inputs.ts';
+import { asConfiguration, inFile, parseEnd, parseName, readConfiguration, renderJson } from '../inputs.ts';
 import { openProgress } from '../progress.ts';
 import { openSigner } from '../signer.ts';
 import { parseSubjectOptions, readSubjects, type SubjectOption } from '../subjects.ts';
 import type { attestCommand } from '../table.ts';
+import { readUpstream } from '../upstream.ts';
 import { version } from '../version.ts';
 import { documentTime, type World } from '../world.ts';
 
@@ -84,7 +75,6 @@ type Plan = Omit<ReleaseInput, keyof Artifacts | 'progress'>;
 /** All that is known before the images are read. */
 async function readPlan({ options, world }: AttestInvocation): Promise<Plan> {
   const time = documentTime(world);
-  const named = (path: string) => ({ name: path, bytes: readInput(world, path, inputLimits.upstream) });
   return {
     name: parseName(options.name, 'name'),
     role: options.role === undefined ? null : parseName(options.role, 'role'),
@@ -92,7 +82,7 @@ async function readPlan({ options, world }: AttestInvocation): Promise<Plan> {
     time,
     without: options.without,
     context: readContext(options['build-context'], world),
-    upstream: await verifyUpstream(options.upstream.map(named), options['upstream-key'].map(named), time),
+    upstream: await readUpstream(options, time, world),
     trustedRoots: readTrustedRoots(options, world),
     storedStatementBytes: limits.storedStatementBytes,
     nodeproofVersion: version,
