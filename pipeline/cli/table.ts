@@ -48,7 +48,7 @@ export const attestCommand = {
   path: ['attest'],
   summary: 'make and sign SBOMs, provenance and the node set of a release',
   details:
-    'Reads one node image and its sysexts, refuses a set that contradicts itself, and writes into a new directory: ARTIFACT.cdx.json, ARTIFACT.sbom.sigstore.json and ARTIFACT.provenance.sigstore.json for each, SET.node-set.sigstore.json, SET.intoto.jsonl, SET.trust-pack.json, SET.summary.md and SHA256SUMS. Without --image there is no node set: sysexts are attested on their own, for policies with match: members. Files given with --subject get provenance alone, SET.files.provenance.sigstore.json. Signs with --key, or keyless with an identity token (--identity-token, or the one of a GitHub workflow).',
+    "Reads one node image and its sysexts, refuses a set that contradicts itself, and writes into a new directory: ARTIFACT.cdx.json, ARTIFACT.sbom.sigstore.json and ARTIFACT.provenance.sigstore.json for each, SET.node-set.sigstore.json, SET.intoto.jsonl, SET.trust-pack.json, SET.summary.md and SHA256SUMS. Without --image there is no node set: sysexts are attested on their own, for policies with match: members. Files given with --subject get provenance alone, SET.files.provenance.sigstore.json. Signs with --key, or keyless with an identity token (--identity-token, or the one of a GitHub workflow): in GitHub Actions by Sigstore's public instance for a public repository, else by GitHub's own, which has no log; a visibility that is not known counts as private.",
   operand: null,
   options: {
     image: text('FILE', 'node image: raw disk or USR partition'),
@@ -66,6 +66,7 @@ export const attestCommand = {
     key: text('FILE', 'PEM private key: P-256, P-384, Ed25519 or RSA'),
     'identity-token': text('TOKEN|@FILE', 'OIDC token for keyless signing'),
     'signing-config': text('FILE', 'signing_config.v0.2.json: Fulcio, Rekor and timestamp authorities to use'),
+    sigstore: text('INSTANCE', 'public-good or github; default in GitHub Actions: by the visibility of the repository'),
     'trusted-root': list('FILE', 'trusted_root.json for the trust pack'),
     'build-context': text('FILE', 'JSON: builder, source, parameters (pipeline/provenance/README.md)'),
     upstream: list(

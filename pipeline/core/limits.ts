@@ -105,6 +105,8 @@ export const limits = {
   signingServices: 64,
   /** Bytes of an identity token, and of an answer that a signing service gives. */
   identityTokenBytes: 32 * KiB,
+  /** Bytes of the event that started a workflow (GitHub: 25 MB). */
+  githubEventBytes: 32 * MiB,
   signingAnswerBytes: 4 * MiB,
   /** Bytes of one erofs extent, stored and decompressed (Linux: Z_EROFS_PCLUSTER_MAX_SIZE and Z_EROFS_PCLUSTER_MAX_DSIZE). */
   erofsClusterBytes: MiB,

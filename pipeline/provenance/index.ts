@@ -5,6 +5,7 @@ export {
   localBuilderId,
   parseBuildContext,
 } from './build-context.ts';
+export { type GithubClaims, parseGithubClaims, serverOfIssuer } from './github-claims.ts';
 export { githubBuildContext } from './github-context.ts';
 export {
   buildProvenance,

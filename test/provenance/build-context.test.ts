@@ -105,8 +105,14 @@ describe('the build context of a GitHub workflow', () => {
       builderId: 'https://github.com/acme/node-images/.github/workflows/release.yml@refs/tags/v4593.2.5',
       source: { repository: 'https://github.com/acme/node-images', commit, ref: 'refs/tags/v4593.2.5' },
       invocationId: 'https://github.com/acme/node-images/actions/runs/7/attempts/2',
-      externalParameters: { workflow: environment.GITHUB_WORKFLOW_REF },
-      internalParameters: { GITHUB_REPOSITORY_ID: '123456789' },
+      externalParameters: {
+        workflow: {
+          ref: 'refs/tags/v4593.2.5',
+          repository: 'https://github.com/acme/node-images',
+          path: '.github/workflows/release.yml',
+        },
+      },
+      internalParameters: { github: { repository_id: '123456789' } },
       dependencies: [],
     });
   });

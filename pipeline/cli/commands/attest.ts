@@ -17,11 +17,12 @@ import {
   type BuildContext,
   buildContextBytes,
   githubBuildContext,
+  type GithubClaims,
   localBuildContext,
   parseBuildContext,
 } from '../../provenance/index.ts';
 import { renderFacts } from '../../report/index.ts';
-import { checkTrustedRoot, parseTrustedRootCandidate, publicGoodRoot } from '../../trust/index.ts';
+import { checkTrustedRoot, parseTrustedRootCandidate } from '../../trust/index.ts';
 import type { Invocation, Run } from '../command.ts';
 import { asConfiguration, inFile, parseEnd, parseName, readConfiguration, renderJson } from '../inputs.ts';
 import { openProgress } from '../progress.ts';
@@ -39,8 +40,14 @@ export const runAttest: Run<typeof attestCommand> = async (invocation) => {
   // Everything that can be refused cheaply is refused before eight gigabytes are read.
   checkOptions(options);
   const subjects = parseSubjectOptions(options.subject);
-  const plan = await readPlan(invocation);
-  const signer = await openSigner(options, world);
+  const cheap = await readPlan(invocation);
+  const { signer, claims, trustedRoots, notes } = await openSigner(options, world);
+  const plan: Plan = {
+    ...cheap,
+    context: readContext(options['build-context'], claims, world),
+    trustedRoots: cheap.trustedRoots.length > 0 ? cheap.trustedRoots : trustedRoots,
+    notes,
+  };
   const out = resolve(world.directory, options.out);
   let release: Release | undefined;
   await writeDirectoryAtomically(out, async (directory) => {
@@ -72,8 +79,8 @@ function checkOptions(options: AttestInvocation['options']): void {
 type Artifacts = Pick<ReleaseInput, 'image' | 'builtIn' | 'sysexts' | 'shipped' | 'files'>;
 type Plan = Omit<ReleaseInput, keyof Artifacts | 'progress'>;
 
-/** All that is known before the images are read. */
-async function readPlan({ options, world }: AttestInvocation): Promise<Plan> {
+/** All that is known before anybody is asked for anything. */
+async function readPlan({ options, world }: AttestInvocation): Promise<Omit<Plan, 'context' | 'notes'>> {
   const time = documentTime(world);
   return {
     name: parseName(options.name, 'name'),
@@ -81,31 +88,27 @@ async function readPlan({ options, world }: AttestInvocation): Promise<Plan> {
     validUntil: options['valid-until'] === undefined ? null : parseEnd(options['valid-until'], 'valid-until', time),
     time,
     without: options.without,
-    context: readContext(options['build-context'], world),
     upstream: await readUpstream(options, time, world),
-    trustedRoots: readTrustedRoots(options, world),
+    trustedRoots: readTrustedRoots(options['trusted-root'], world),
     storedStatementBytes: limits.storedStatementBytes,
     nodeproofVersion: version,
-    notes: [],
   };
 }
 
-function readContext(path: string | undefined, world: World): BuildContext {
-  if (path === undefined) return githubBuildContext(world.environment) ?? localBuildContext;
-  return inFile(path, () => parseBuildContext(readConfiguration(world, path, buildContextBytes)));
+function readContext(path: string | undefined, claims: GithubClaims | undefined, world: World): BuildContext {
+  const run = githubBuildContext(world.environment, claims);
+  if (path === undefined) return run ?? localBuildContext;
+  return inFile(path, () => parseBuildContext(readConfiguration(world, path, buildContextBytes), run));
 }
 
-/** Without services of the user's choice a keyless signature is Sigstore's public instance's, whose root ships with us. */
-function readTrustedRoots(options: AttestInvocation['options'], world: World): ReleaseInput['trustedRoots'] {
-  const given = options['trusted-root'].map((path) =>
+function readTrustedRoots(paths: readonly string[], world: World): ReleaseInput['trustedRoots'] {
+  return paths.map((path) =>
     asConfiguration(path, () => {
       const candidate = parseTrustedRootCandidate(readConfiguration(world, path, limits.trustedRootBytes));
       checkTrustedRoot(candidate.json);
       return candidate;
     }),
   );
-  const usesPublicGood = options.key === undefined && options['signing-config'] === undefined;
-  return given.length === 0 && usesPublicGood ? [publicGoodRoot()] : given;
 }
 
 async function readArtifacts(

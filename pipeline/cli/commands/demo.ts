@@ -180,6 +180,7 @@ async function attestFreshly(place: string, world: World): Promise<AttestDocumen
         key: 'release.pem',
         'identity-token': undefined,
         'signing-config': undefined,
+        sigstore: undefined,
         'trusted-root': [],
         'build-context': undefined,
         upstream: [],

@@ -1,2 +1,7 @@
-export { githubIdentityToken, givenIdentityToken, type IdentityTokenSource } from './identity-token.ts';
+export {
+  githubIdentityToken,
+  givenIdentityToken,
+  type IdentityTokenSource,
+  readTokenClaims,
+} from './identity-token.ts';
 export { buildKeylessSigner, buildKeySigner } from './signers.ts';
