@@ -84,6 +84,7 @@ export { buildVerdictDocument, renderVerdict, type VerdictReport } from './repor
 export {
   attestRelease,
   parseSigningConfig,
+  type PlainFile,
   publicGoodServices,
   readImageArtifacts,
   readSysextArtifact,
@@ -94,7 +95,14 @@ export {
   type SigningServices,
 } from './attest/index.ts';
 export { inspectFile, type Inspection } from './inspection/index.ts';
-export { type BuildContext, githubBuildContext, localBuildContext, parseBuildContext } from './provenance/index.ts';
+export {
+  type BuildContext,
+  githubBuildContext,
+  type GithubClaims,
+  localBuildContext,
+  parseBuildContext,
+  parseGithubClaims,
+} from './provenance/index.ts';
 export { renderSbom, type SbomArtifact, type SbomOptions } from './sbom/index.ts';
 
 export { type FileSource, openFileSource } from './edge/files/index.ts';
@@ -106,4 +114,5 @@ export {
   githubIdentityToken,
   givenIdentityToken,
   type IdentityTokenSource,
+  readTokenClaims,
 } from './edge/sigstore/index.ts';

@@ -9,6 +9,7 @@ import { parseBundle } from '../../pipeline/formats/sigstore-bundle/index.ts';
 import { keySigner, makeKey } from '../attest/demo-release.ts';
 import { runCommandLine } from '../support/command-line.ts';
 import { demo, openWorkshop, type Workshop } from '../support/demo-images.ts';
+import { openLoopbackRegistry } from '../support/loopback-registry.ts';
 
 const rebuilt = 'kubernetes-rebuilt.raw';
 const now = new Date('2026-11-15T08:00:00Z');
@@ -216,8 +217,12 @@ describe('attest of further files', () => {
 
   it('is published, though a file be named as if it were one of the release', async () => {
     workshop.write('theirs.cdx.json', '{}');
-    await attest('published', '--subject', 'theirs.cdx.json');
-    expect(await run('publish', 'published', '--to', 'directory:store')).toMatchObject({ exit: 0 });
+    await attest('published', '--subject', 'theirs.cdx.json', image);
+    await using registry = await openLoopbackRegistry();
+    const stores = ['--to', 'directory:store', `oci:${registry.repository}`];
+    expect(await run('publish', 'published', ...stores)).toMatchObject({ exit: 0 });
+    for (const store of ['directory:store', `oci:${registry.repository}`])
+      expect(await run('fetch', `sha256:${'a'.repeat(64)}`, '--from', store)).toMatchObject({ exit: 0 });
     workshop.write('published/bakery-1.2.trust-pack.json', '{}');
     expect((await run('publish', 'published', '--to', 'directory:store')).exit).not.toBe(0);
   });
