@@ -204,6 +204,13 @@ describe('attest of further files', () => {
     expect(readFileSync(workshop.path('files/bakery-1.2.summary.md'), 'utf8')).toContain('| notes.txt |');
   });
 
+  it('takes a digest that was given for computed where the file is there too', async () => {
+    const given = `kubeadm@sha256:${Digest.of('sha256', 'a program').hex}`;
+    await attest('both', '--subject', given, 'kubeadm');
+    const { subject } = statementIn('both/bakery-1.2.files.provenance.sigstore.json');
+    expect(subject.map(({ annotations }) => annotations)).toEqual([{ role: 'file' }]);
+  });
+
   it('lets verify admit such a file by a policy that wants provenance, and refuse it changed', async () => {
     workshop.write('policy.yaml', policyOf());
     workshop.write('changed.txt', 'what changed!');

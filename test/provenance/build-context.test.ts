@@ -86,6 +86,24 @@ describe('a build context file', () => {
   });
 });
 
+describe('external parameters', () => {
+  const known = { nodeSet: 'x', role: null, image: null, shipped: null, sysexts: [], without: [], context: {} };
+
+  it('are those of this build type, with files or from before there were any', () => {
+    expect(checkExternalParameters(known)).toBeUndefined();
+    expect(checkExternalParameters({ ...known, files: ['a', 'b'] })).toBeUndefined();
+  });
+
+  it.each([
+    ['an unknown parameter', { ...known, fil: [] }],
+    ['files that are no names', { ...known, files: [1] }],
+    ['more files than there may be', { ...known, files: Array.from({ length: 16_385 }, () => 'a') }],
+    ['no word on the image', { ...known, image: undefined }],
+  ])('with %s are refused', (_, value) => {
+    expect(checkExternalParameters(value)).toBeTypeOf('string');
+  });
+});
+
 describe('the build context of a GitHub workflow', () => {
   const environment = {
     GITHUB_ACTIONS: 'true',
