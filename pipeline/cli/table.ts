@@ -74,10 +74,12 @@ export const attestCommand = {
 } as const satisfies CommandSpec;
 
 /** Where bundles are published and looked for. */
-const registryOptions = {
+const storeOptions = {
   'registry-user': text('USER', 'user of the registry; default: what docker login left in its config.json'),
   'registry-password-file': text('FILE', 'file with the password or token of that user'),
   'registry-token-host': list('HOST', 'hosts beside the registry that may give its tokens, and see the credentials'),
+  'github-token-file': text('FILE', "file with a token for GitHub's API; default: GITHUB_TOKEN, then GH_TOKEN"),
+  'github-api-url': text('URL', 'REST API of GitHub; default: GITHUB_API_URL, then https://api.github.com'),
   'plain-http': flag('talk http to hosts other than loopback: anyone on the way reads and changes what is sent'),
 };
 
@@ -88,10 +90,13 @@ export const publishCommand = {
     'DIR is what attest wrote. directory:PATH is a content-addressed layout for any web server (pipeline/store/README.md); oci:HOST/REPOSITORY takes bundles as cosign writes them, attached to the files given with --artifacts, and lists them under the digest of every subject. A second run writes only what is missing.',
   operand: { placeholder: 'DIR', about: 'directory that attest wrote', min: 1, max: 1 },
   options: {
-    to: list('STORE', 'directory:PATH or oci:HOST/REPOSITORY, in this order'),
+    to: list(
+      'STORE',
+      'directory:PATH, oci:HOST/REPOSITORY, github-attestations:OWNER/REPO or release:OWNER/REPO@TAG, in this order',
+    ),
     artifacts: list('FILE', 'the images and sysexts themselves, to be published too'),
     'dry-run': flag('only say what would be sent, without asking any store'),
-    ...registryOptions,
+    ...storeOptions,
     json,
   },
   examples: [
@@ -107,10 +112,13 @@ export const fetchCommand = {
     'All stores are asked, in their order. Bundles that are about the digest come out as they are, nothing is verified by that: give them to verify. With --out they are written as sha256-DIGEST.sigstore.json, else printed one a line. Exit 1 where there is no bundle for a digest, 4 where a store gave no answer.',
   operand: { placeholder: 'sha256:DIGEST', about: 'of artifacts, OCI manifests or node identities', min: 1, max: 1000 },
   options: {
-    from: list('STORE', 'directory:PATH, directory:https://HOST/PATH or oci:HOST/REPOSITORY'),
+    from: list(
+      'STORE',
+      'directory:PATH, directory:https://HOST/PATH, oci:HOST/REPOSITORY, github-attestations:OWNER[/REPO] or release:OWNER/REPO@TAG',
+    ),
     out: text('DIR', 'write the bundles into this new directory'),
     offline: flag('open no socket: only paths are allowed as stores'),
-    ...registryOptions,
+    ...storeOptions,
     json,
   },
   examples: [

@@ -128,6 +128,13 @@ export const limits = {
   storeFoundBytes: 256 * MiB,
   storeDescriptors: 4096,
   storePages: 64,
+  /** Bytes of one page of GitHub's API with the bundles in it, and of an address in it. */
+  githubPageBytes: 32 * MiB,
+  addressBytes: 16 * KiB,
+  /** What GitHub takes: bytes and subjects of one attestation, and bytes of a release's asset. */
+  githubAttestationBytes: 16 * MiB,
+  githubSubjects: 1024,
+  githubAssetBytes: 2048 * MiB,
   /** Bytes of an index, of a manifest, and layers of one. */
   storeIndexBytes: 4 * MiB,
   storeManifestBytes: 4 * MiB,

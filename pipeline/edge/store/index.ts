@@ -1,5 +1,8 @@
 export { openDirectoryStore } from './directory/directory-store.ts';
 export { openWebDirectoryStore } from './directory/web-directory.ts';
+export { openAttestationStore } from './github/attestation-store.ts';
+export type { GithubAccess } from './github/client.ts';
+export { describeSite, parseOwner, parseTag } from './github/site.ts';
 export { parseAddress } from './http/address.ts';
 export type { HttpSettings } from './http/request.ts';
 export { type Credentials, findCredentials } from './oci/credentials.ts';

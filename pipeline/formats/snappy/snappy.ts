@@ -49,7 +49,11 @@ function readLength(input: Uint8Array): { readonly sizeBytes: number; readonly a
   throw malformed('snappy.length', 'its length has more than 32 bits', 0);
 }
 
-type Element = { readonly length: number; /** Of a copy: how far back. */ readonly value: number; readonly next: number };
+type Element = {
+  readonly length: number;
+  /** Of a copy: how far back. */ readonly value: number;
+  readonly next: number;
+};
 
 /** §2.1: up to 60 bytes by the tag itself; beyond that it says in how many bytes the length follows. */
 function readLiteral(input: Uint8Array, tag: number, at: number): Element {

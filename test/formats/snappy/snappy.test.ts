@@ -58,17 +58,17 @@ function encode(elements: readonly Element[]): Uint8Array {
 const literals: fc.Arbitrary<Element> = fc
   .constantFrom(0, 1, 2, 3, 4)
   .chain((width) =>
-    fc.uint8Array({ minLength: 1, maxLength: width === 0 ? 60 : 200 }).map((literal) => ({ literal, width }) as Element),
+    fc
+      .uint8Array({ minLength: 1, maxLength: width === 0 ? 60 : 200 })
+      .map((literal) => ({ literal, width }) as Element),
   );
-const copies: fc.Arbitrary<Element> = fc
-  .constantFrom(1, 2, 4)
-  .chain((width) =>
-    fc.record({
-      width: fc.constant(width as 1 | 2 | 4),
-      offset: fc.integer({ min: 1, max: 2000 }),
-      length: width === 1 ? fc.integer({ min: 4, max: 11 }) : fc.integer({ min: 1, max: 64 }),
-    }),
-  );
+const copies: fc.Arbitrary<Element> = fc.constantFrom(1, 2, 4).chain((width) =>
+  fc.record({
+    width: fc.constant(width as 1 | 2 | 4),
+    offset: fc.integer({ min: 1, max: 2000 }),
+    length: width === 1 ? fc.integer({ min: 4, max: 11 }) : fc.integer({ min: 1, max: 64 }),
+  }),
+);
 const streams = fc.array(fc.oneof(literals, copies), { maxLength: 30 }).map((raw) => {
   let written = 0;
   return raw.flatMap((element): readonly Element[] => {

@@ -1,0 +1,30 @@
+import { describeSite, openAttestationStore } from '../../../pipeline/edge/store/index.ts';
+import type { BundleStore } from '../../../pipeline/store/index.ts';
+import { type Call, type LoopbackGithub, token } from '../../support/loopback-github/index.ts';
+import { settingsFor } from './settings.ts';
+
+export function accessOf({ origin }: LoopbackGithub, bearer: string | null = token) {
+  return { site: describeSite(new URL(origin)), token: bearer };
+}
+
+export function openAttestations(
+  github: LoopbackGithub,
+  { bearer = token, repo = 'nodes', settings = settingsFor() }: Partial<Options> = {},
+): BundleStore {
+  return openAttestationStore({ owner: 'acme', repo }, accessOf(github, bearer), settings);
+}
+
+type Options = {
+  readonly bearer: string | null;
+  readonly repo: string | null;
+  readonly settings: ReturnType<typeof settingsFor>;
+};
+
+export const callsOf = ({ calls }: LoopbackGithub, method: string): readonly Call[] =>
+  calls.filter((call) => call.method === method);
+
+/** An interference with the n-th call alone. */
+export function atCall<A>(n: number, answer: A): () => A | undefined {
+  let count = 0;
+  return () => (++count === n ? answer : undefined);
+}
