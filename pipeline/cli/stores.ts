@@ -10,10 +10,12 @@ import {
   openAttestationStore,
   openDirectoryStore,
   openRegistryStore,
+  openReleaseStore,
   openWebDirectoryStore,
   parseAddress,
   parseOwner,
   parseRepository,
+  parseTag,
 } from '../edge/store/index.ts';
 import type { BundleStore } from '../store/index.ts';
 import { asConfiguration, readInput } from './inputs.ts';
@@ -26,6 +28,7 @@ export type StoreOptions = {
   readonly 'github-token-file': string | undefined;
   readonly 'github-api-url': string | undefined;
   readonly 'plain-http': boolean;
+  readonly 'keep-draft'?: boolean;
   readonly offline?: boolean;
 };
 
@@ -36,6 +39,7 @@ const places: Readonly<Record<string, Place>> = {
   directory: openDirectory,
   oci: openRegistry,
   'github-attestations': openAttestations,
+  release: openRelease,
 };
 
 /** Opens the stores that were named. Nothing is asked by that. Faults: usage.store, usage.offline, those of the stores. */
@@ -78,6 +82,13 @@ function openRegistry(address: string, options: StoreOptions, world: World): Bun
 function openAttestations(address: string, options: StoreOptions, world: World): BundleStore {
   refuseOffline(`github-attestations:${address}`, options);
   return openAttestationStore(parseOwner(address), githubAccess(options, world), httpSettings(options, world));
+}
+
+function openRelease(address: string, options: StoreOptions, world: World): BundleStore {
+  refuseOffline(`release:${address}`, options);
+  const access = githubAccess(options, world);
+  const keepDraft = options['keep-draft'] === true;
+  return openReleaseStore(parseTag(address), access, httpSettings(options, world), { keepDraft });
 }
 
 /** The API and the token as GitHub's workflows and its own command line know them. Faults: usage.address, config.github-token. */

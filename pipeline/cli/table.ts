@@ -87,7 +87,7 @@ export const publishCommand = {
   path: ['publish'],
   summary: 'put the bundles of a release where clients look for them by digest',
   details:
-    'DIR is what attest wrote. directory:PATH is a content-addressed layout for any web server (pipeline/store/README.md); oci:HOST/REPOSITORY takes bundles as cosign writes them, attached to the files given with --artifacts, and lists them under the digest of every subject. A second run writes only what is missing.',
+    'DIR is what attest wrote. directory:PATH is a content-addressed layout for any web server (pipeline/store/README.md); oci:HOST/REPOSITORY takes bundles as cosign writes them, attached to the files given with --artifacts, and lists them under the digest of every subject; github-attestations:OWNER/REPO takes the bundles alone; release:OWNER/REPO@TAG takes all files as assets, uploaded into a draft that is published then. A second run writes only what is missing.',
   operand: { placeholder: 'DIR', about: 'directory that attest wrote', min: 1, max: 1 },
   options: {
     to: list(
@@ -95,6 +95,7 @@ export const publishCommand = {
       'directory:PATH, oci:HOST/REPOSITORY, github-attestations:OWNER/REPO or release:OWNER/REPO@TAG, in this order',
     ),
     artifacts: list('FILE', 'the images and sysexts themselves, to be published too'),
+    'keep-draft': flag('leave the release on GitHub a draft: for jobs of a matrix, of which the last one publishes it'),
     'dry-run': flag('only say what would be sent, without asking any store'),
     ...storeOptions,
     json,
@@ -102,6 +103,7 @@ export const publishCommand = {
   examples: [
     'nodeproof publish release --to directory:/srv/www/nodes --artifacts kubernetes.raw',
     'nodeproof publish release --to oci:ghcr.io/acme/nodes --artifacts flatcar_production_image.bin.bz2 kubernetes.raw',
+    'nodeproof publish release --to github-attestations:acme/nodes release:acme/nodes@v4593.2.5 --artifacts kubernetes.raw',
   ],
 } as const satisfies CommandSpec;
 

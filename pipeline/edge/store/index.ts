@@ -2,6 +2,7 @@ export { openDirectoryStore } from './directory/directory-store.ts';
 export { openWebDirectoryStore } from './directory/web-directory.ts';
 export { openAttestationStore } from './github/attestation-store.ts';
 export type { GithubAccess } from './github/client.ts';
+export { openReleaseStore } from './github/release-store.ts';
 export { describeSite, parseOwner, parseTag } from './github/site.ts';
 export { parseAddress } from './http/address.ts';
 export type { HttpSettings } from './http/request.ts';

@@ -1,4 +1,4 @@
-import { describeSite, openAttestationStore } from '../../../pipeline/edge/store/index.ts';
+import { describeSite, openAttestationStore, openReleaseStore } from '../../../pipeline/edge/store/index.ts';
 import type { BundleStore } from '../../../pipeline/store/index.ts';
 import { type Call, type LoopbackGithub, token } from '../../support/loopback-github/index.ts';
 import { settingsFor } from './settings.ts';
@@ -27,4 +27,16 @@ export const callsOf = ({ calls }: LoopbackGithub, method: string): readonly Cal
 export function atCall<A>(n: number, answer: A): () => A | undefined {
   let count = 0;
   return () => (++count === n ? answer : undefined);
+}
+
+export function openRelease(
+  github: LoopbackGithub,
+  {
+    bearer = token,
+    settings = settingsFor(),
+    keepDraft = false,
+    tag = 'v1',
+  }: Partial<Options> & { readonly keepDraft?: boolean; readonly tag?: string } = {},
+): BundleStore {
+  return openReleaseStore({ owner: 'acme', repo: 'nodes', tag }, accessOf(github, bearer), settings, { keepDraft });
 }

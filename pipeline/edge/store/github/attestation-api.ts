@@ -6,11 +6,10 @@ import { parseWith } from '../../../formats/schema/index.ts';
 import { parseBundle, type SigstoreBundle } from '../../../formats/sigstore-bundle/index.ts';
 import { decodeSnappy } from '../../../formats/snappy/index.ts';
 import { PassingFault } from '../http/failure.ts';
-import { download, type GithubClient, orNull } from './client.ts';
-import { nextCursor } from './pages.ts';
+import { type Data, download, type GithubClient, orNull } from './client.ts';
+import { nextCursor, type Page, type PagePlace } from './pages.ts';
 import type { GithubRepository } from './site.ts';
 
-type Data<Call extends (...args: never[]) => Promise<{ data: unknown }>> = Awaited<ReturnType<Call>>['data'];
 type Offered = NonNullable<Data<Octokit['rest']['repos']['listAttestations']>['attestations']>[number];
 
 const address = z.string().check(z.maxLength(limits.addressBytes));
@@ -24,21 +23,15 @@ const attestationSchema = z.object({
   bundle_url: z.nullish(address),
 }) satisfies z.ZodMiniType<{ [Key in 'bundle' | 'bundle_url']?: Offered[Key] | null | undefined }>;
 
-export type AttestationPage = {
-  /** Each to be read by readAttestation: one that is malformed costs no other. */
-  readonly entries: readonly unknown[];
-  readonly after: string | null;
-};
-
 export type Owner = { readonly kind: 'repos' | 'orgs' | 'users'; readonly owner: string; readonly repo: string };
 
-/** One page of what is attested about a digest; null where the owner or repository is not known. Faults: store.answer, network.*. */
+/** One page of what is attested about a digest, each to be read by readAttestation: a malformed one costs no other. Null where the owner or repository is not known. Faults: store.answer, network.*. */
 export async function listAttestations(
   { octokit }: GithubClient,
   { kind, owner, repo }: Owner,
   digest: Digest,
-  { perPage, after }: { readonly perPage: number; readonly after: string | null },
-): Promise<AttestationPage | null> {
+  { perPage, after }: PagePlace,
+): Promise<Page<unknown> | null> {
   const parameters = {
     subject_digest: Digest.format(digest),
     per_page: perPage,

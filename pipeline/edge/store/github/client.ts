@@ -12,6 +12,9 @@ export type GithubAccess = { readonly site: GithubSite; readonly token: string |
 /** GitHub's REST API: octokit knows its routes and types, our transport sends. */
 export type GithubClient = GithubAccess & { readonly octokit: Octokit; readonly settings: HttpSettings };
 
+/** What octokit's types say that a call answers. */
+export type Data<Call extends (...args: never[]) => Promise<{ data: unknown }>> = Awaited<ReturnType<Call>>['data'];
+
 /** How one call is sent; goes through octokit as its `request` parameter. */
 export type Transport = {
   readonly maxBytes: number;
@@ -111,9 +114,11 @@ export async function download(
             ? 'it holds credentials'
             : null;
   if (url === null || problem !== null)
-    throw new Fault('store.address', `Cannot follow an address that ${site.api.host} gave: ${problem}`, {
-      ...(url === null ? {} : { where: placeOf(url) }),
-    });
+    throw new Fault(
+      'store.address',
+      `Cannot follow an address that ${site.api.host} gave: ${problem}`,
+      url === null ? {} : { where: placeOf(url) },
+    );
   const request = { method: 'GET', url, maxBytes, answers: [200], ...(sink === undefined ? {} : { sink }) } as const;
   return await sendRequest(request, settings);
 }

@@ -7,8 +7,9 @@ export function nextCursor(link: string | null): string | null {
   return cursor !== null && /^[\x21-\x7e]{1,1024}$/.test(cursor) ? cursor : null;
 }
 
-export function hasNext(link: string | null): boolean {
-  return nextAddress(link) !== null;
+/** The place after a page of numbered ones, as readPages counts it; null where no page follows. */
+export function nextOffset(link: string | null, offset: number, perPage: number): string | null {
+  return nextAddress(link) === null ? null : String(offset + perPage);
 }
 
 function nextAddress(link: string | null): URL | null {
@@ -19,22 +20,28 @@ function nextAddress(link: string | null): URL | null {
   return null;
 }
 
-type Page<T> = { readonly entries: readonly T[]; readonly after: string | null };
+export type PagePlace = { readonly perPage: number; readonly after: string | null };
+
+export type Page<T> = { readonly entries: readonly T[]; readonly after: string | null };
 
 /** Entries of a page: fewer where a page is too large for its cap, as bundles of 16 MiB make it. */
-const perPages = [30, 5, 1] as const;
+const perPages = [30, 5, 1];
+
+/** Of numbered pages: each is a multiple of the next, so that a smaller page begins where the larger one would have. */
+export const numberedPerPages = [100, 20, 1];
 
 /**
- * Reads page after page by cursors; ends where there is none. Faults: limit.store-pages, store.pages (a cursor that leads
+ * Reads page after page, by cursors or by offsets; ends where there is none. Faults: limit.store-pages, store.pages (a cursor that leads
  * nowhere), limit.store-answer (one entry alone is too large), and those of `list`.
  */
 export async function* readPages<T>(
-  list: (page: { readonly perPage: number; readonly after: string | null }) => Promise<Page<T> | null>,
+  list: (page: PagePlace) => Promise<Page<T> | null>,
+  sizes: readonly number[] = perPages,
 ): AsyncGenerator<readonly T[]> {
   let after: string | null = null;
   let size = 0;
   for (let pages = 0; pages < limits.storePages;) {
-    const perPage: number = perPages[size] ?? 1;
+    const perPage: number = sizes[size] ?? 1;
     let page: Page<T> | null;
     try {
       page = await list({ perPage, after });
