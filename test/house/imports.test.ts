@@ -90,6 +90,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   '@sigstore/tuf': ['trust'],
   '@sigstore/verify': ['verify'],
   commander: ['cli'],
+  octokit: ['edge'],
   openpgp: ['attest'],
   'unbzip2-stream': ['edge'],
   yaml: ['policy', 'cli'],

@@ -56,15 +56,13 @@ function encode(elements: readonly Element[]): Uint8Array {
 }
 
 const literals: fc.Arbitrary<Element> = fc
-  .constantFrom(0, 1, 2, 3, 4)
+  .constantFrom(0 as const, 1 as const, 2 as const, 3 as const, 4 as const)
   .chain((width) =>
-    fc
-      .uint8Array({ minLength: 1, maxLength: width === 0 ? 60 : 200 })
-      .map((literal) => ({ literal, width }) as Element),
+    fc.uint8Array({ minLength: 1, maxLength: width === 0 ? 60 : 200 }).map((literal) => ({ literal, width })),
   );
-const copies: fc.Arbitrary<Element> = fc.constantFrom(1, 2, 4).chain((width) =>
+const copies: fc.Arbitrary<Element> = fc.constantFrom(1 as const, 2 as const, 4 as const).chain((width) =>
   fc.record({
-    width: fc.constant(width as 1 | 2 | 4),
+    width: fc.constant(width),
     offset: fc.integer({ min: 1, max: 2000 }),
     length: width === 1 ? fc.integer({ min: 4, max: 11 }) : fc.integer({ min: 1, max: 64 }),
   }),

@@ -1,9 +1,10 @@
 import type { Octokit } from 'octokit';
 import * as z from 'zod/mini';
-import { Fault, limits } from '../../../core/index.ts';
+import { Digest, Fault, limits } from '../../../core/index.ts';
 import { parseWith } from '../../../formats/schema/index.ts';
 import { isAllowedScheme } from '../http/address.ts';
 import type { Sink } from '../http/body.ts';
+import { placeOf } from '../http/failure.ts';
 import { type Data, download, type GithubClient, orNull, type Transport } from './client.ts';
 import { nextOffset, numberedPerPages, type Page, type PagePlace, readPages } from './pages.ts';
 import type { GithubRepository, GithubTag } from './site.ts';
@@ -30,7 +31,7 @@ const assetSchema = z.object({
   name: text,
   state: text,
   size: z.int().check(z.nonnegative()),
-  digest: z.catch(z.nullable(z.string().check(z.regex(/^sha256:[0-9a-f]{64}$/))), null),
+  digest: z._default(z.nullable(text), null),
   browser_download_url: address,
 }) satisfies z.ZodMiniType<
   Pick<OfferedAsset, 'id' | 'name' | 'size' | 'digest' | 'browser_download_url'> & { state: string }
@@ -47,6 +48,11 @@ export function parseRelease(json: unknown): Release {
 /** Faults: store.answer. */
 export function parseAsset(json: unknown): Asset {
   return parseWith(assetSchema, json, 'store.answer', 'asset of a release');
+}
+
+/** The digest that GitHub computed; null for older assets, and in a form that we do not know. */
+export function digestOf({ digest }: Asset): Digest | null {
+  return digest !== null && /^sha256:[0-9a-f]{64}$/.test(digest) ? Digest.parse(digest) : null;
 }
 
 /** A page is a list; what it holds is read by the parser of its kind. Faults: store.answer, and those of the parser. */
@@ -188,9 +194,7 @@ function checkUploadAddress({ site, settings }: GithubClient, { id, upload_url: 
   throw new Fault(
     'store.address',
     `Cannot upload to where ${site.api.host} says: want ${site.uploadOrigins.join(' or ')}`,
-    {
-      ...(url === null ? {} : { where: `${url.origin}${url.pathname}` }),
-    },
+    url === null ? {} : { where: placeOf(url) },
   );
 }
 

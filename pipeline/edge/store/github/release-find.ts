@@ -1,10 +1,10 @@
-import { decodeUtf8, Digest, Fault, limits } from '../../../core/index.ts';
+import { decodeUtf8, type Digest, Fault, limits } from '../../../core/index.ts';
 import { parseJsonBytes } from '../../../formats/json/index.ts';
 import { Findings, type Found } from '../../../store/index.ts';
 import { runInLanes } from '../concurrency.ts';
 import { checkDigest } from '../directory/find.ts';
 import type { GithubClient } from './client.ts';
-import { type Asset, downloadAsset, findRelease, readAssets } from './release-api.ts';
+import { type Asset, digestOf, downloadAsset, findRelease, readAssets } from './release-api.ts';
 import type { GithubTag } from './site.ts';
 
 /** Reads every bundle among the assets; a release holds bundles about all its files, and those about others are no junk. */
@@ -64,7 +64,8 @@ async function readContent(client: GithubClient, place: GithubTag, asset: Asset)
   if (asset.size > most)
     throw new Fault('limit.store-answer', `Cannot read ${asset.size} bytes of bundles: want at most ${most}`);
   const bytes = await downloadAsset(client, place, asset, asset.size);
-  if (asset.digest !== null) checkDigest(bytes, Digest.parse(asset.digest), 'asset');
+  const digest = digestOf(asset);
+  if (digest !== null) checkDigest(bytes, digest, 'asset');
   return bytes;
 }
 

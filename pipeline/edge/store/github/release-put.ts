@@ -9,6 +9,7 @@ import {
   createDraft,
   deleteAsset,
   deleteRelease,
+  digestOf,
   downloadAsset,
   findRelease,
   publishDraft,
@@ -180,7 +181,8 @@ async function upload(client: GithubClient, place: GithubTag, release: Release, 
 /** Whether an asset is the file: by its digest, which newer ones have, else by its content. */
 async function holds(client: GithubClient, place: GithubTag, asset: Asset, file: ReleaseFile): Promise<boolean> {
   if (asset.state !== 'uploaded' || asset.size !== file.sizeBytes) return false;
-  if (asset.digest !== null) return asset.digest === Digest.format(file.digest);
+  const digest = digestOf(asset);
+  if (digest !== null) return Digest.equals(digest, file.digest);
   let hash = createHash('sha256');
   await downloadAsset(client, place, asset, file.sizeBytes, () => {
     hash = createHash('sha256');

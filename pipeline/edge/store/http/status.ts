@@ -69,19 +69,16 @@ async function readReason(url: URL, response: Response): Promise<string> {
   try {
     const bytes = await readBody(url, response, limits.serverWordBytes);
     const reason = parseWith(reasonSchema, parseJsonBytes(bytes, 'answer', limits.serverWordBytes), 'store.answer', '');
-    const codes = reason.errors
-      .map((error) => codedSchema.safeParse(error).data?.code)
-      .filter((code) => code !== undefined);
-    return codes.slice(0, 3).join(', ') || (reason.message ?? '');
+    const errors = listSchema.safeParse(reason.errors).data ?? [];
+    const codes = errors.map((error) => codedSchema.safeParse(error).data?.code).filter((code) => code !== undefined);
+    return codes.slice(0, 3).join(', ') || (lineSchema.safeParse(reason.message).data ?? '');
   } catch (error) {
     if (error instanceof Fault) return '';
     throw error;
   }
 }
 
+const reasonSchema = z.object({ errors: z.optional(z.unknown()), message: z.optional(z.unknown()) });
+const listSchema = z.array(z.unknown());
 const codedSchema = z.object({ code: z.string().check(z.regex(/^[A-Z_]{1,40}$/)) });
-
-const reasonSchema = z.object({
-  errors: z.catch(z.array(z.unknown()), []),
-  message: z.catch(z.optional(z.string().check(z.regex(/^[\x20-\x7e]{1,200}$/))), undefined),
-});
+const lineSchema = z.string().check(z.regex(/^[\x20-\x7e]{1,200}$/));
