@@ -124,6 +124,11 @@ describe('Imports', () => {
     expect(problems(judgeLibraries)).toEqual([]);
   });
 
+  test('load octokit only when it is used: no other command waits for it', () => {
+    const eager = sources.filter(({ code }) => /^import (?!type\b)[^;]*'octokit'/m.test(code));
+    expect(eager.map(({ path }) => path)).toEqual([]);
+  });
+
   test('of the table are all needed', () => {
     const used = new Set(sources.flatMap((file) => crossings(file).map(([from, to]) => `${from} → ${to}`)));
     expect(Object.keys(siblings).filter((pair) => !used.has(pair))).toEqual([]);

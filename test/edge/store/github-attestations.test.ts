@@ -123,6 +123,21 @@ describe('The attestations of a repository', () => {
     expect(github.calls.map(({ url }) => url.searchParams.get('per_page'))).toEqual(['30', '5', '5', '5']);
   });
 
+  test('are given up where the server never answers', async () => {
+    github.interfere = () => ({ status: 200, hangs: true });
+    const settings = { ...settingsFor(), timeoutMs: 50, searchTimeoutMs: 300 };
+    expect((await faultOf(openAttestations(github, { settings }).find(release.file))).code).toBe('network.timeout');
+  });
+
+  test('that came before the server fell silent are not lost', async () => {
+    offer(40, () => bundleOf(0));
+    github.interfere = ({ url }) => (url.searchParams.has('after') ? { status: 200, hangs: true } : undefined);
+    const settings = { ...settingsFor(), searchTimeoutMs: 300 };
+    const found = await openAttestations(github, { settings }).find(release.file);
+    expect(found.bundles).toHaveLength(1);
+    expect(codesOf(found.passedOver)).toEqual(['network.timeout']);
+  });
+
   test('hide nothing where some are junk or about something else', async () => {
     offer(1, () => bundleOf(0));
     offer(1, () => ({ mediaType: 'application/json' }));
@@ -289,6 +304,13 @@ describe('Publishing attestations', () => {
     }
   });
 
+  test('posts nothing where more is listed than can be read: it might be there', async () => {
+    offer(10_000, () => ({}));
+    const fault = await faultOf(openAttestations(github).put(publication, silent));
+    expect(fault).toMatchObject({ code: 'limit.store-pages', where: publication.bundles[0]!.fileName });
+    expect(callsOf(github, 'POST')).toEqual([]);
+  });
+
   test('does not take a bundle for missing while its storage gives no answer', async () => {
     await openAttestations(github).put(publication, silent);
     github.settings.bundles = 'storage';
@@ -313,7 +335,7 @@ describe('Publishing attestations', () => {
     expect(callsOf(github, 'POST')).toHaveLength(1);
   });
 
-  test.each(['\u001b[31mred', 'long '.repeat(100), ''])('repeats no message such as %j', async (text) => {
+  test.each(['\u001b[31m', 'long '.repeat(100), ''])('repeats no message such as %j', async (text) => {
     github.interfere = ({ method }) => (method === 'POST' ? { status: 422, body: message(text) } : undefined);
     const fault = await faultOf(openAttestations(github).put(publication, silent));
     expect(fault.message).toMatch(/HTTP status 422$/);

@@ -23,12 +23,6 @@ type Options = {
 export const callsOf = ({ calls }: LoopbackGithub, method: string): readonly Call[] =>
   calls.filter((call) => call.method === method);
 
-/** An interference with the n-th call alone. */
-export function atCall<A>(n: number, answer: A): () => A | undefined {
-  let count = 0;
-  return () => (++count === n ? answer : undefined);
-}
-
 export function openRelease(
   github: LoopbackGithub,
   {

@@ -1,4 +1,4 @@
-import { Digest, encodeCanonicalJson, Fault, type Json, limits } from '../../../core/index.ts';
+import { Digest, encodeCanonicalJson, Fault, type Json, limits, withinAsync } from '../../../core/index.ts';
 import { parseJsonBytes } from '../../../formats/json/index.ts';
 import { parseBundle, type SigstoreBundle } from '../../../formats/sigstore-bundle/index.ts';
 import {
@@ -92,6 +92,7 @@ async function* readOwned(
   client: GithubClient,
   { owner, repo }: { readonly owner: string; readonly repo: string | null },
   digest: Digest,
+  sizes?: readonly number[],
 ): AsyncGenerator<readonly unknown[]> {
   const kinds: readonly Owner['kind'][] = repo === null ? ['orgs', 'users'] : ['repos'];
   for (const kind of kinds) {
@@ -100,7 +101,7 @@ async function* readOwned(
       const listed = await listAttestations(client, { kind, owner, repo: repo ?? '' }, digest, page);
       isKnown ||= listed !== null;
       return listed;
-    });
+    }, sizes);
     if (isKnown) return;
   }
 }
@@ -138,7 +139,11 @@ async function putAttestations(
     const json = parseJsonBytes(bundle.bytes, 'bundle', limits.bundleBytes);
     const key = keyOf(parseBundle(bundle.bytes));
     const subject = characteristicSubject(bundle);
-    const listing = listings.get(subject.hex) ?? (await readListing(client, repository, subject));
+    const listing =
+      listings.get(subject.hex) ??
+      (await withinAsync(bundle.fileName, () =>
+        explainRefusal('attestations: write', () => readListing(client, repository, subject)),
+      ));
     listings.set(subject.hex, listing);
     const known = listing.get(key);
     if (known !== undefined) {
@@ -168,10 +173,13 @@ function characteristicSubject({ subjects }: PublishedBundle): Digest {
   return subject.digest;
 }
 
+/** Most of a page that GitHub gives: extensions may be in many releases, each with attestations of its own. */
+const largePages = [100, 30, 5, 1];
+
 /** All that is attested about a digest: what is not known to be missing is not posted again. */
 async function readListing(client: GithubClient, repository: GithubRepository, digest: Digest): Promise<Listing> {
   const listing: Listing = new Map();
-  for await (const entries of readOwned(client, repository, digest)) {
+  for await (const entries of readOwned(client, repository, digest, largePages)) {
     await runInLanes(entries, async (entry) => {
       try {
         const { bundle, id } = await readAttestation(client, entry);
