@@ -178,11 +178,12 @@ const largePages = [100, 30, 5, 1];
 
 /** All that is attested about a digest: what is not known to be missing is not posted again. */
 async function readListing(client: GithubClient, repository: GithubRepository, digest: Digest): Promise<Listing> {
+  const search = await openGithubClient(client, startSearch(client.settings));
   const listing: Listing = new Map();
-  for await (const entries of readOwned(client, repository, digest, largePages)) {
+  for await (const entries of readOwned(search, repository, digest, largePages)) {
     await runInLanes(entries, async (entry) => {
       try {
-        const { bundle, id } = await readAttestation(client, entry);
+        const { bundle, id } = await readAttestation(search, entry);
         const key = keyOf(bundle);
         listing.set(key, listing.get(key) ?? id);
       } catch (error) {

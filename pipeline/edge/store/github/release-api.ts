@@ -62,7 +62,8 @@ export function parseList<T>(json: unknown, parse: (each: unknown) => T): readon
   return parseWith(list, json, 'store.answer', 'list of releases or assets').map(parse);
 }
 
-const small = { maxBytes: limits.githubPageBytes } satisfies Transport;
+/** A page of a hundred assets has some 200 KiB; a release lists its own as well, and pages become smaller where that is much. */
+const small = { maxBytes: limits.storeIndexBytes } satisfies Transport;
 
 /** The release that is published for the tag; else the oldest draft for it, which only those with a token see; else null. */
 export async function findRelease(client: GithubClient, place: GithubTag): Promise<Release | null> {
