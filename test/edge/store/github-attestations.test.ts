@@ -204,6 +204,7 @@ describe('A bundle in storage', () => {
 
   test.each([
     ['is not there', { status: 404 }, 'network.status'],
+    ['is no longer given', { status: 403 }, 'network.status'],
     ['is no Snappy', { status: 200, body: Buffer.from([5, 0xff, 0xff]) }, 'snappy.input'],
     ['is a bomb', { status: 200, body: Buffer.from([0xff, 0xff, 0xff, 0xff, 0x0f, 0]) }, 'limit.snappy'],
     ['is no bundle', { status: 200, body: encodeSnappy(Buffer.from('{}')) }, 'bundle.field'],
@@ -213,6 +214,7 @@ describe('A bundle in storage', () => {
     const found = await openAttestations(github).find(release.file);
     expect(found.bundles).toEqual([]);
     expect(codesOf(found.passedOver)).toEqual([code, code, code]);
+    expect(found.passedOver[0]?.next ?? '').not.toContain('docker login');
   });
 
   test.each([

@@ -120,5 +120,12 @@ export async function download(
       url === null ? {} : { where: placeOf(url) },
     );
   const request = { method: 'GET', url, maxBytes, answers: [200], ...(sink === undefined ? {} : { sink }) } as const;
-  return await sendRequest(request, settings);
+  try {
+    return await sendRequest(request, settings);
+  } catch (error) {
+    if (!(error instanceof StatusFault)) throw error;
+    // Credentials would not help: none are sent there.
+    const next = 'Try again: addresses in storage hold for some minutes only';
+    throw new StatusFault('network.status', error.status, error.message, { where: placeOf(url), next, cause: error });
+  }
 }

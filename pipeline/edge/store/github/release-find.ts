@@ -4,6 +4,7 @@ import { Findings, type Found } from '../../../store/index.ts';
 import { runInLanes } from '../concurrency.ts';
 import { checkDigest } from '../directory/find.ts';
 import type { GithubClient } from './client.ts';
+import { explainRefusal } from './explain.ts';
 import { type Asset, digestOf, downloadAsset, findRelease, readAssets } from './release-api.ts';
 import type { GithubTag } from './site.ts';
 
@@ -45,7 +46,7 @@ async function readAsset(
 ): Promise<void> {
   let bytes: Uint8Array;
   try {
-    bytes = await readContent(client, place, asset);
+    bytes = await explainRefusal('contents: read', () => readContent(client, place, asset));
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     findings.passOver(error, from);
