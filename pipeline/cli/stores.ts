@@ -3,13 +3,19 @@ import { setTimeout } from 'node:timers/promises';
 import { decodeUtf8, Fault, limits } from '../core/index.ts';
 import {
   type Credentials,
+  describeSite,
   findCredentials,
+  type GithubAccess,
   type HttpSettings,
+  openAttestationStore,
   openDirectoryStore,
   openRegistryStore,
+  openReleaseStore,
   openWebDirectoryStore,
   parseAddress,
+  parseOwner,
   parseRepository,
+  parseTag,
 } from '../edge/store/index.ts';
 import type { BlobCache, BundleStore } from '../store/index.ts';
 import { asConfiguration, readInput } from './inputs.ts';
@@ -19,14 +25,22 @@ export type StoreOptions = {
   readonly 'registry-user': string | undefined;
   readonly 'registry-password-file': string | undefined;
   readonly 'registry-token-host': readonly string[];
+  readonly 'github-token-file': string | undefined;
+  readonly 'github-api-url': string | undefined;
   readonly 'plain-http': boolean;
+  readonly 'keep-draft'?: boolean;
   readonly offline?: boolean;
 };
 
 type Place = (address: string, options: StoreOptions, world: World, blobs: BlobCache | null) => BundleStore;
 
 /** Every kind of store, by the word before its colon. */
-const places: Readonly<Record<string, Place>> = { directory: openDirectory, oci: openRegistry };
+const places: Readonly<Record<string, Place>> = {
+  directory: openDirectory,
+  oci: openRegistry,
+  'github-attestations': openAttestations,
+  release: openRelease,
+};
 
 /**
  * Opens the stores that were named. Nothing is asked by that. Faults: usage.store, usage.offline, those of the stores.
@@ -53,7 +67,8 @@ export function openStores(
   });
 }
 
-const storeForms = 'directory:PATH, directory:https://HOST/PATH or oci:HOST/REPOSITORY';
+const storeForms =
+  'directory:PATH, directory:https://HOST/PATH, oci:HOST/REPOSITORY, github-attestations:OWNER/REPO or release:OWNER/REPO@TAG';
 
 function openDirectory(address: string, options: StoreOptions, world: World, blobs: BlobCache | null): BundleStore {
   if (!/^https?:\/\//.test(address)) return openDirectoryStore(resolve(world.directory, address), address);
@@ -68,6 +83,35 @@ function openRegistry(address: string, options: StoreOptions, world: World, blob
   const credentials = readCredentials(reference.host, options, world);
   const access = { credentials, tokenHosts: options['registry-token-host'] };
   return openRegistryStore(reference, access, httpSettings(options, world), blobs);
+}
+
+function openAttestations(address: string, options: StoreOptions, world: World): BundleStore {
+  refuseOffline(`github-attestations:${address}`, options);
+  return openAttestationStore(parseOwner(address), githubAccess(options, world), httpSettings(options, world));
+}
+
+function openRelease(address: string, options: StoreOptions, world: World): BundleStore {
+  refuseOffline(`release:${address}`, options);
+  const access = githubAccess(options, world);
+  const keepDraft = options['keep-draft'] === true;
+  return openReleaseStore(parseTag(address), access, httpSettings(options, world), { keepDraft });
+}
+
+/** The API and the token as GitHub's workflows and its own command line know them. Faults: usage.address, config.github-token. */
+function githubAccess(options: StoreOptions, world: World): GithubAccess {
+  const { GITHUB_API_URL, GITHUB_TOKEN, GH_TOKEN } = world.environment;
+  const api = parseAddress(
+    options['github-api-url'] ?? (GITHUB_API_URL || 'https://api.github.com'),
+    options['plain-http'],
+  );
+  const path = options['github-token-file'];
+  const token =
+    path === undefined
+      ? GITHUB_TOKEN || GH_TOKEN || null
+      : decodeUtf8(readInput(world, path, limits.passwordBytes), 'token file').trim();
+  if (token === null || /^[\x21-\x7e]{1,4096}$/.test(token)) return { site: describeSite(api), token };
+  const where = path ?? 'GITHUB_TOKEN';
+  throw new Fault('config.github-token', 'Cannot use the token for GitHub: want one printable word', { where });
 }
 
 function refuseOffline(name: string, options: StoreOptions): void {

@@ -83,10 +83,12 @@ export const attestCommand = {
 } as const satisfies CommandSpec;
 
 /** Where bundles are published and looked for. */
-const registryOptions = {
+const storeOptions = {
   'registry-user': text('USER', 'user of the registry; default: what docker login left in its config.json'),
   'registry-password-file': text('FILE', 'file with the password or token of that user'),
   'registry-token-host': list('HOST', 'hosts beside the registry that may give its tokens, and see the credentials'),
+  'github-token-file': text('FILE', "file with a token for GitHub's API; default: GITHUB_TOKEN, then GH_TOKEN"),
+  'github-api-url': text('URL', 'REST API of GitHub; default: GITHUB_API_URL, then https://api.github.com'),
   'plain-http': flag('talk http to hosts other than loopback: anyone on the way reads and changes what is sent'),
 };
 
@@ -94,30 +96,38 @@ export const publishCommand = {
   path: ['publish'],
   summary: 'put the bundles of a release where clients look for them by digest',
   details:
-    'DIR is what attest wrote. directory:PATH is a content-addressed layout for any web server (pipeline/store/README.md); oci:HOST/REPOSITORY takes bundles as cosign writes them, attached to the files given with --artifacts, and lists them under the digest of every subject. A second run writes only what is missing.',
+    'DIR is what attest wrote. directory:PATH is a content-addressed layout for any web server (pipeline/store/README.md); oci:HOST/REPOSITORY takes bundles as cosign writes them, attached to the files given with --artifacts, and lists them under the digest of every subject; github-attestations:OWNER/REPO takes the bundles alone; release:OWNER/REPO@TAG takes all files as assets, uploaded into a draft that is published then. A second run writes only what is missing.',
   operand: { placeholder: 'DIR', about: 'directory that attest wrote', min: 1, max: 1 },
   options: {
-    to: list('STORE', 'directory:PATH or oci:HOST/REPOSITORY, in this order'),
+    to: list(
+      'STORE',
+      'directory:PATH, oci:HOST/REPOSITORY, github-attestations:OWNER/REPO or release:OWNER/REPO@TAG, in this order',
+    ),
     artifacts: list('FILE', 'the images and sysexts themselves, to be published too'),
+    'keep-draft': flag('leave the release on GitHub a draft: for jobs of a matrix, of which the last one publishes it'),
     'dry-run': flag('only say what would be sent, without asking any store'),
-    ...registryOptions,
+    ...storeOptions,
     json,
   },
   examples: [
     'nodeproof publish release --to directory:/srv/www/nodes --artifacts kubernetes.raw',
     'nodeproof publish release --to oci:ghcr.io/acme/nodes --artifacts flatcar_production_image.bin.bz2 kubernetes.raw',
+    'nodeproof publish release --to github-attestations:acme/nodes release:acme/nodes@v4593.2.5 --artifacts kubernetes.raw',
   ],
 } as const satisfies CommandSpec;
 
 /** Where bundles are looked for, and what of it is kept. */
 const searchOptions = {
-  from: list('STORE', 'directory:PATH, directory:https://HOST/PATH or oci:HOST/REPOSITORY, asked in this order'),
+  from: list(
+    'STORE',
+    'directory:PATH, directory:https://HOST/PATH, oci:HOST/REPOSITORY, github-attestations:OWNER[/REPO] or release:OWNER/REPO@TAG, asked in this order',
+  ),
   cache: text(
     'DIR',
     'keep what was found, as a directory store does, and send for no byte twice; lists are always asked for, nothing is ever thrown away',
   ),
   offline: flag('open no socket: only paths are allowed as stores; without any, --cache answers alone'),
-  ...registryOptions,
+  ...storeOptions,
 };
 
 /** For who runs a command within the program: no store is asked. */

@@ -144,6 +144,13 @@ export const limits = {
   searchMembers: 256,
   /** Subjects of one bundle under which a cache lists it: each is a file. */
   cachedSubjects: 1024,
+  /** Bytes of one page of GitHub's API with the bundles in it, and of an address in it. */
+  githubPageBytes: 32 * MiB,
+  addressBytes: 16 * KiB,
+  /** What GitHub takes: bytes and subjects of one attestation, and bytes of a release's asset. */
+  githubAttestationBytes: 16 * MiB,
+  githubSubjects: 1024,
+  githubAssetBytes: 2048 * MiB,
   /** Bytes of an index, of a manifest, and layers of one. */
   storeIndexBytes: 4 * MiB,
   storeManifestBytes: 4 * MiB,

@@ -13,9 +13,24 @@ export class Findings {
   readonly #passedOver: Fault[] = [];
   #totalBytes = 0;
 
-  /** @param digests the digest asked for, and those that it binds: a manifest's binds its layers' */
-  constructor(digests: readonly Digest[]) {
+  readonly #isMixed: boolean;
+
+  /**
+   * @param digests the digest asked for, and those that it binds: a manifest's binds its layers'
+   * @param isMixed the place holds bundles about other things as well, which are no junk
+   */
+  constructor(digests: readonly Digest[], { isMixed = false }: { readonly isMixed?: boolean } = {}) {
     this.#digests = digests;
+    this.#isMixed = isMixed;
+  }
+
+  /** No other bundle is taken, nor is anything else told. */
+  get isFull(): boolean {
+    return (
+      this.#bundles.size >= limits.storeBundles ||
+      this.#passedOver.length >= limits.storeBundles ||
+      this.#totalBytes >= limits.storeFoundBytes
+    );
   }
 
   /**
@@ -30,6 +45,7 @@ export class Findings {
       return bytes !== null;
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
+      if (this.#isMixed && error.code === 'store.subject') return false;
       this.passOver(error, from);
       return false;
     }

@@ -14,7 +14,7 @@ export {
   parseLayers,
 } from './oci-documents.ts';
 export { manifestSubjects } from './artifact.ts';
-export { buildPublication, isPublishedName, type Publication } from './publication.ts';
+export { buildPublication, isReleaseName, type Publication, type PublishedBundle } from './publication.ts';
 export {
   nodeSetTag,
   type PlannedBlob,

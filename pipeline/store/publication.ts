@@ -1,4 +1,4 @@
-import { decodeUtf8, Digest, Fault, within } from '../core/index.ts';
+import { compareText, decodeUtf8, Digest, Fault, within } from '../core/index.ts';
 import { parseChecksumList } from '../formats/checksum-list/index.ts';
 import { parseBundle, type SigstoreBundle } from '../formats/sigstore-bundle/index.ts';
 import { parseStatement, type Subject } from '../formats/statement/index.ts';
@@ -27,6 +27,9 @@ export type PublishedDocument = {
   readonly about: Digest;
 };
 
+/** A file as attest wrote it, for stores that hold a release's files by their names. */
+export type PublishedFile = { readonly fileName: string; readonly bytes: Uint8Array; readonly digest: Digest };
+
 /** What is to be published: a function of the files alone, in one order, so that every store makes the same of it. */
 export type Publication = {
   /** The time that the release has in its trust pack; null where there is none. Never the clock: twice is the same. */
@@ -34,11 +37,18 @@ export type Publication = {
   readonly bundles: readonly PublishedBundle[];
   readonly documents: readonly PublishedDocument[];
   readonly artifacts: readonly PublishedArtifact[];
+  /** All files of the directory: what the bundles and documents were read from, and what is made of them for people. */
+  readonly files: readonly PublishedFile[];
 };
 
 /** Names of files in a release's directory that are published or looked at. */
 export function isPublishedName(fileName: string): boolean {
   return fileName === checksumsName || /\.(?:sigstore|cdx|trust-pack)\.json$/.test(fileName);
+}
+
+/** Names of all files that attest writes: the lines of all bundles and the summary are looked at by nobody else. */
+export function isReleaseName(fileName: string): boolean {
+  return isPublishedName(fileName) || /\.(?:intoto\.jsonl|summary\.md)$/.test(fileName);
 }
 
 const checksumsName = 'SHA256SUMS';
@@ -71,6 +81,10 @@ export function buildPublication(
     bundles,
     documents: entries.flatMap(([name, bytes]) => describeDocument(name, bytes, bundles)),
     artifacts: matchArtifacts(artifactFiles, bundles),
+    files: [...files]
+      .filter(([name]) => isReleaseName(name))
+      .sort(([a], [b]) => compareText(a, b))
+      .map(([fileName, bytes]) => ({ fileName, bytes, digest: Digest.of('sha256', bytes) })),
   };
 }
 

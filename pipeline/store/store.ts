@@ -35,7 +35,14 @@ export type FoundBundle = {
 
 export type Found = { readonly bundles: readonly FoundBundle[]; readonly passedOver: readonly Fault[] };
 
-export type PlannedWrite = { readonly what: string; readonly place: string; readonly sizeBytes: number };
+export type PlannedWrite = {
+  readonly what: string;
+  readonly place: string;
+  readonly sizeBytes: number;
+  /** What the store calls it, and where a person may look at it; known once it is there, in stores that have such. */
+  readonly id?: string;
+  readonly url?: string;
+};
 
 export type PutReport = {
   /** What was written now, and what was there already. */

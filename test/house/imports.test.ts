@@ -92,6 +92,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   '@sigstore/verify': ['verify'],
   commander: ['cli'],
   esbuild: ['action'],
+  octokit: ['edge'],
   openpgp: ['attest'],
   'unbzip2-stream': ['edge'],
   yaml: ['policy', 'cli', 'action'],
@@ -123,6 +124,11 @@ describe('Imports', () => {
 
   test('use libraries only in the folders that the table names', () => {
     expect(problems(judgeLibraries)).toEqual([]);
+  });
+
+  test('load octokit only when it is used: no other command waits for it', () => {
+    const eager = sources.filter(({ code }) => /^import (?!type\b)[^;]*'octokit'/m.test(code));
+    expect(eager.map(({ path }) => path)).toEqual([]);
   });
 
   test('of the table are all needed', () => {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { Digest, Fault } from '../../pipeline/core/index.ts';
+import { compareText, Digest, Fault } from '../../pipeline/core/index.ts';
 import { buildPublication, buildSubjectIndexes, planRegistry } from '../../pipeline/store/index.ts';
 import { makeSmallRelease, type SmallRelease } from '../support/small-release.ts';
 
@@ -39,6 +39,18 @@ describe('A publication', () => {
     expect(artifacts.map(({ fileName, manifestDigest }) => [fileName, manifestDigest])).toEqual([
       ['falco.raw', release.manifest],
     ]);
+  });
+
+  test('has the files of the directory as they are, for stores that keep names', () => {
+    const files = new Map(release.files).set('workers.summary.md', Buffer.from('# workers'));
+    files.set('workers.intoto.jsonl', Buffer.from('{}\n')).set('notes.txt', Buffer.from('mine'));
+    const publication = buildPublication(files, [release.artifact]);
+    expect(publication.files.map(({ fileName }) => fileName)).toEqual(
+      [...release.files.keys(), 'workers.summary.md', 'workers.intoto.jsonl'].sort(compareText),
+    );
+    const before = buildPublication(release.files, [release.artifact]);
+    expect(planRegistry(publication, [])).toEqual(planRegistry(before, []));
+    expect(buildSubjectIndexes(publication)).toEqual(buildSubjectIndexes(before));
   });
 
   test('refuses a directory without bundles', () => {

@@ -8,7 +8,7 @@ import {
   type ArtifactFile,
   buildPublication,
   type BundleStore,
-  isPublishedName,
+  isReleaseName,
   type PlannedWrite,
   type Publication,
   type PutReport,
@@ -62,8 +62,10 @@ async function put(
 }
 
 function readRelease(directory: string, world: World): ReadonlyMap<string, Uint8Array> {
-  const names = listDirectory(world, directory).filter(isPublishedName);
-  return new Map(names.map((name) => [name, readInput(world, join(directory, name), limits.trustPackBytes)]));
+  const names = listDirectory(world, directory).filter(isReleaseName);
+  const maxBytesOf = (name: string): number =>
+    name.endsWith('.jsonl') ? limits.storeFoundBytes : limits.trustPackBytes;
+  return new Map(names.map((name) => [name, readInput(world, join(directory, name), maxBytesOf(name))]));
 }
 
 async function readArtifacts(

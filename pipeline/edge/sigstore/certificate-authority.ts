@@ -31,7 +31,7 @@ export async function signWithCertificate(
     }),
   };
   const { signature, key } = await callService(service, [token], async () => {
-    const { FulcioSigner } = await import('@sigstore/sign');
+    const { FulcioSigner } = await import('./library.ts');
     const identityProvider = { getToken: async () => token };
     const call = { fulcioBaseURL: trimSlash(baseUrl), identityProvider, keyHolder, ...libraryOptions(options) };
     return new FulcioSigner(call).sign(bytes);

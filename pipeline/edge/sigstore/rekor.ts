@@ -24,7 +24,7 @@ function openRekorV1(baseUrl: string, options: CallOptions): Witness {
   return {
     testify: async ({ content, signature }) => {
       const entries = await callService(service, [], async () => {
-        const { RekorWitness } = await import('@sigstore/sign');
+        const { RekorWitness } = await import('./library.ts');
         const witness = new RekorWitness({ rekorBaseURL: trimSlash(baseUrl), ...libraryOptions(options) });
         return (await witness.testify(content, signature.verifier.pem)).tlogEntries;
       });
@@ -124,7 +124,7 @@ async function parseEntry(
 ): Promise<TransparencyLogEntry> {
   if (!entrySchema.safeParse(answer).success) throw describeAnswer(service, 'it is not an entry with a proof');
   const entry = await callService(service, [], async () => {
-    const { TransparencyLogEntry } = await import('@sigstore/protobuf-specs');
+    const { TransparencyLogEntry } = await import('./library.ts');
     return TransparencyLogEntry.fromJSON(answer) as TransparencyLogEntry;
   });
   const body = bodyV2.safeParse(parseBody(entry));

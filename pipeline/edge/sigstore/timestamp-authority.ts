@@ -7,7 +7,7 @@ export function openTimestampAuthority(url: string, options: CallOptions): Witne
   return {
     testify: async ({ content, signature }) => {
       const { rfc3161Timestamps } = await callService(service, [], async () => {
-        const { TSAWitness } = await import('@sigstore/sign');
+        const { TSAWitness } = await import('./library.ts');
         return new TSAWitness({ tsaBaseURL: url, ...libraryOptions(options) }).testify(content);
       });
       const timestamps = rfc3161Timestamps ?? [];
@@ -22,7 +22,7 @@ export function openTimestampAuthority(url: string, options: CallOptions): Witne
 
 /** Reads the timestamp as a verifier will: one that no verifier can read would make the bundle worthless. */
 async function covers(timestamp: Uint8Array, signature: Buffer): Promise<boolean> {
-  const { RFC3161Timestamp } = await import('@sigstore/core');
+  const { RFC3161Timestamp } = await import('./library.ts');
   try {
     const parsed = RFC3161Timestamp.parse(Buffer.from(timestamp));
     if (Number.isNaN(parsed.signingTime.getTime())) return false;

@@ -1,6 +1,10 @@
 export { type DirectoryCache, openDirectoryCache } from './directory/bundle-cache.ts';
 export { openDirectoryStore } from './directory/directory-store.ts';
 export { openWebDirectoryStore } from './directory/web-directory.ts';
+export { openAttestationStore } from './github/attestation-store.ts';
+export type { GithubAccess } from './github/client.ts';
+export { openReleaseStore } from './github/release-store.ts';
+export { describeSite, parseOwner, parseTag } from './github/site.ts';
 export { parseAddress } from './http/address.ts';
 export type { HttpSettings } from './http/request.ts';
 export { type Credentials, findCredentials } from './oci/credentials.ts';

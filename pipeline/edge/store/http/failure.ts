@@ -1,13 +1,29 @@
-import { Fault, type FaultCode } from '../../../core/index.ts';
+import { Fault, type FaultCode, type FaultOptions } from '../../../core/index.ts';
 
 /** A failure of the way or of a busy server: another attempt may succeed. */
 export class PassingFault extends Fault {
   /** What the server asked for; null where it asked for nothing. */
   readonly retryAfterMs: number | null;
 
-  constructor(code: FaultCode, message: string, where: string, retryAfterMs: number | null = null) {
-    super(code, message, { where });
+  constructor(
+    code: FaultCode,
+    message: string,
+    where: string,
+    retryAfterMs: number | null = null,
+    options: Pick<FaultOptions, 'next'> = {},
+  ) {
+    super(code, message, { where, ...options });
     this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** A status that is no answer to what was asked, for those who can say more about it. */
+export class StatusFault extends Fault {
+  readonly status: number;
+
+  constructor(code: FaultCode, status: number, message: string, options: FaultOptions) {
+    super(code, message, options);
+    this.status = status;
   }
 }
 

@@ -1,6 +1,6 @@
 import { Fault } from '../../../core/index.ts';
 import { isAllowedScheme, isLoopback } from './address.ts';
-import { readBody } from './body.ts';
+import { readBody, type Sink } from './body.ts';
 import { describeFailure, PassingFault, placeOf } from './failure.ts';
 import { describeStatus } from './status.ts';
 
@@ -20,7 +20,7 @@ export type HttpSettings = {
 };
 
 export type HttpRequest = {
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent to the origin of `url` alone, whatever a redirect says. */
@@ -29,6 +29,8 @@ export type HttpRequest = {
   readonly maxBytes: number;
   /** Statuses that are answers; another one is a failure. */
   readonly answers: readonly number[];
+  /** Takes an answer that is too large for the memory, instead of its `bytes`. Made anew for each attempt. */
+  readonly sink?: () => Sink;
 };
 
 export type HttpAnswer = {
@@ -117,14 +119,14 @@ async function callFetch(
 }
 
 async function readAnswer(
-  { method, answers, maxBytes }: HttpRequest,
+  { method, answers, maxBytes, sink }: HttpRequest,
   response: Response,
   url: URL,
   settings: HttpSettings,
 ): Promise<HttpAnswer> {
   const { status, headers } = response;
   if (!answers.includes(status)) throw await describeStatus(url, response, settings.now());
-  const bytes = method === 'HEAD' ? Buffer.alloc(0) : await readBody(url, response, maxBytes);
+  const bytes = method === 'HEAD' ? Buffer.alloc(0) : await readBody(url, response, maxBytes, sink?.());
   return { status, headers, bytes, url };
 }
 

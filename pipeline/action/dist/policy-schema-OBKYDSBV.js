@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{p as t}from"./chunk-AF5KZASV.js";import{h as m}from"./chunk-M6CX2IS5.js";import"./chunk-DZCSE55T.js";import"./chunk-NS4SEX3B.js";import"./chunk-CJXEUUI3.js";import"./chunk-ITS5K4KE.js";import"./chunk-TBO2QQBM.js";import"./chunk-IWHJAPIN.js";import{k as o}from"./chunk-YJ3AQNQ4.js";import"./chunk-SHLS5V6M.js";import"./chunk-UL4O6L3G.js";import"./chunk-LMWJ76UO.js";var p=async({world:r})=>(r.stdout.write(m(t())),o.admit);export{p as runPolicySchema};

@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a,b}from"./chunk-KQQ654FJ.js";import"./chunk-NH5NCQFT.js";import"./chunk-M6CX2IS5.js";import"./chunk-QAZTHLAG.js";import"./chunk-ITS5K4KE.js";import"./chunk-TBO2QQBM.js";import"./chunk-IWHJAPIN.js";import"./chunk-VBMLNZUN.js";import"./chunk-43XIQF47.js";import"./chunk-YJ3AQNQ4.js";import"./chunk-LMWJ76UO.js";export{b as searchMaterial,a as searchStores};

@@ -1,0 +1,90 @@
+import { decodeUtf8, type Digest, Fault, limits } from '../../../core/index.ts';
+import { parseJsonBytes } from '../../../formats/json/index.ts';
+import { Findings, type Found, runInLanes } from '../../../store/index.ts';
+import { checkDigest } from '../directory/find.ts';
+import type { GithubClient } from './client.ts';
+import { explainRefusal } from './explain.ts';
+import { type Asset, digestOf, downloadAsset, findRelease, readAssets } from './release-api.ts';
+import type { GithubTag } from './site.ts';
+
+/** Reads every bundle among the assets; a release holds bundles about all its files, and those about others are no junk. */
+export async function findInRelease(
+  client: GithubClient,
+  name: string,
+  place: GithubTag,
+  digest: Digest,
+): Promise<Found> {
+  const findings = new Findings([digest], { isMixed: true });
+  const release = await findRelease(client, place);
+  if (release === null) return findings.found();
+  try {
+    for await (const assets of readAssets(client, place, release)) {
+      await runInLanes(assets.filter(isOfBundles), (asset) =>
+        readAsset(client, place, asset, `${name} ${asset.name}`, findings),
+      );
+      if (findings.isFull)
+        throw new Fault('limit.store-bundles', `Cannot take all that ${name} has: want at most ${limits.storeBundles}`);
+    }
+  } catch (error) {
+    if (!(error instanceof Fault) || findings.found().bundles.length === 0) throw error;
+    findings.passOver(error, name);
+  }
+  return findings.found();
+}
+
+function isOfBundles({ name, state }: Asset): boolean {
+  return state === 'uploaded' && /\.(?:sigstore\.json|intoto\.jsonl)$/.test(name);
+}
+
+async function readAsset(
+  client: GithubClient,
+  place: GithubTag,
+  asset: Asset,
+  from: string,
+  findings: Findings,
+): Promise<void> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await explainRefusal('contents: read', () => readContent(client, place, asset));
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    findings.passOver(error, from);
+    return;
+  }
+  if (asset.name.endsWith('.json')) {
+    await findings.attempt(from, async () => onOneLine(bytes));
+    return;
+  }
+  for (const { line, at } of splitLines(bytes, from, findings))
+    await findings.attempt(`${from} line ${at}`, async () => onOneLine(line));
+}
+
+async function readContent(client: GithubClient, place: GithubTag, asset: Asset): Promise<Uint8Array> {
+  const most = asset.name.endsWith('.json') ? limits.bundleBytes : limits.trustPackBytes;
+  if (asset.size > most)
+    throw new Fault('limit.store-answer', `Cannot read ${asset.size} bytes of bundles: want at most ${most}`);
+  const bytes = await downloadAsset(client, place, asset, asset.size);
+  const digest = digestOf(asset);
+  if (digest !== null) checkDigest(bytes, digest, 'asset');
+  return bytes;
+}
+
+/** The same bundle is a file of its own and a line: white space must not make two of them. */
+function onOneLine(bytes: Uint8Array): Uint8Array {
+  return Buffer.from(JSON.stringify(parseJsonBytes(bytes, 'bundle', limits.bundleBytes)));
+}
+
+function splitLines(
+  bytes: Uint8Array,
+  from: string,
+  findings: Findings,
+): readonly { readonly line: Uint8Array; readonly at: number }[] {
+  try {
+    const lines = decodeUtf8(bytes, 'lines of bundles').split('\n', limits.bundleLines);
+    return lines.flatMap((line, at) => (line.trim() === '' ? [] : [{ line: Buffer.from(line), at: at + 1 }]));
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    findings.passOver(error, from);
+    return [];
+  }
+}

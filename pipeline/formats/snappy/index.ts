@@ -1,0 +1,1 @@
+export { decodeSnappy } from './snappy.ts';
