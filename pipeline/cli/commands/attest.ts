@@ -10,7 +10,7 @@ import {
   type UpstreamList,
   verifyUpstream,
 } from '../../attest/index.ts';
-import { Digest, exit, Fault, limits } from '../../core/index.ts';
+import { Digest, type DigestAlgorithm, exit, Fault, limits } from '../../core/index.ts';
 import { digestDecompressed } from '../../edge/decompression/index.ts';
 import { openFileSource, writeDirectoryAtomically } from '../../edge/files/index.ts';
 import { type HashingPool, openHashingPool } from '../../edge/hashing/index.ts';
@@ -109,22 +109,33 @@ async function readArtifacts(
 ): Promise<Artifacts> {
   const algorithms = upstreamAlgorithms(upstream);
   using source = openFileSource(resolve(world.directory, options.image));
-  const { image, builtIn } = await readImageArtifacts(source, basename(options.image), hashing, {
-    without,
-    algorithms,
-  });
-  const sysexts = [];
-  for (const given of options.sysext.map(parseSysextOption)) {
-    progress(`reading ${given.path}`);
-    using file = openFileSource(resolve(world.directory, given.path));
-    sysexts.push(await readSysextArtifact(file, basename(given.path), given.name, hashing, algorithms));
-  }
+  // The image's digest takes longest: the extensions are read meanwhile.
+  const [{ image, builtIn }, sysexts] = await Promise.all([
+    readImageArtifacts(source, basename(options.image), hashing, { without, algorithms }),
+    readSysexts(options.sysext, algorithms, hashing, world, progress),
+  ]);
   return {
     image,
     builtIn,
     sysexts,
     shipped: await readShipped(options.shipped, image.digests[0], hashing, world, progress),
   };
+}
+
+async function readSysexts(
+  given: readonly string[],
+  algorithms: readonly DigestAlgorithm[],
+  hashing: HashingPool,
+  world: World,
+  progress: (what: string) => void,
+): Promise<Artifacts['sysexts']> {
+  const sysexts = [];
+  for (const { name, path } of given.map(parseSysextOption)) {
+    progress(`reading ${path}`);
+    using file = openFileSource(resolve(world.directory, path));
+    sysexts.push(await readSysextArtifact(file, basename(path), name, hashing, algorithms));
+  }
+  return sysexts;
 }
 
 /** The shipped file must be the very image that was read, compressed: its decompressed bytes are hashed, never assumed. */
