@@ -81,19 +81,32 @@ export async function readImageArtifacts(
         next: 'Give extensions with --sysext',
       });
     const opened = openNodeImage(source);
-    const [digests, image, inventory] = await Promise.all([
+    const [digests, { image, builtIn, ...content }] = await Promise.all([
       hashing.digestSource(source, withSha256(algorithms)),
-      readUsrVerity(opened, hashing.hashLeaves),
-      readInventory(opened.usr.tree, hashing, kernelComponents(opened)),
+      readImageContent(opened, fileName, hashing, without),
     ]);
-    refuseContradiction(fileName, judgeNodeImage(image));
-    const builtIn = await visitNestedSysexts(chooseBuiltIn(image, without), hashing.hashLeaves, (nested) =>
-      readNested(nested, hashing),
-    );
-    const updatePayload = await readUpdatePayload(image, hashing);
-    const facts = { fileName, sizeBytes: source.sizeBytes, digests: nonEmpty(digests), inventory, updatePayload };
+    const facts = { fileName, sizeBytes: source.sizeBytes, digests: nonEmpty(digests), ...content };
     return { image: describeImage(image, facts), builtIn };
   });
+}
+
+/** All but the digest of the whole, beside which it is read: that takes longest. */
+async function readImageContent(
+  opened: OpenedNodeImage,
+  fileName: string,
+  hashing: Hashing,
+  without: readonly string[],
+) {
+  const [image, inventory] = await Promise.all([
+    readUsrVerity(opened, hashing.hashLeaves),
+    readInventory(opened.usr.tree, hashing, kernelComponents(opened)),
+  ]);
+  refuseContradiction(fileName, judgeNodeImage(image));
+  const [updatePayload, builtIn] = await Promise.all([
+    readUpdatePayload(image, hashing),
+    visitNestedSysexts(chooseBuiltIn(image, without), hashing.hashLeaves, (nested) => readNested(nested, hashing)),
+  ]);
+  return { image, inventory, updatePayload, builtIn };
 }
 
 /** The extensions that a node of the set merges from inside the image. One in a directory has no digest to attest. */

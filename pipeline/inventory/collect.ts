@@ -72,8 +72,13 @@ export type InventoryHelper = {
   ) => Promise<ReadonlyMap<number, FileFindings>> | undefined;
 };
 
-/** Below this a thread's start costs more than it saves. */
+/** Below this, a thread's start costs more than it saves. The largest file is one thread's, whoever takes it. */
 const sharedContentBytes = 64 * 1024 * 1024;
+
+function isWorthSharing({ work, bytes }: Content): boolean {
+  const largest = work.reduce((most, { node }) => Math.max(most, node.sizeBytes), 0);
+  return bytes - largest >= sharedContentBytes;
+}
 
 /** As collectInventory, shared with a helper where the tree is large enough. */
 export async function collectInventoryShared(
@@ -83,7 +88,7 @@ export async function collectInventoryShared(
 ): Promise<Inventory> {
   const content = listContent(tree, options.mount);
   const counter = newCounter();
-  const helped = content.bytes < sharedContentBytes ? undefined : helper.help(tree, options.mount, counter);
+  const helped = isWorthSharing(content) ? helper.help(tree, options.mount, counter) : undefined;
   const own = examineShare(tree, content.work, counter);
   const findings = new Map([...own, ...((await helped) ?? [])]);
   // What the helper took and did not finish is done here, so that its faults come out here too.
@@ -121,14 +126,14 @@ export function listContent(tree: FileTree, mount: InventoryOptions['mount']): C
   return { entries, work, bytes };
 }
 
-/** Files taken at a time: few enough that all threads end together. */
-const batch = 8;
-
 function newCounter(): Int32Array {
   return new Int32Array(new SharedArrayBuffer(4));
 }
 
-/** Takes batches of files off the shared counter and examines them. Returns the findings by the files' numbers. */
+/**
+ * Takes files off the shared counter, one at a time so that all threads end together, and examines them. Returns the
+ * findings by the files' numbers.
+ */
 export function examineShare(
   tree: FileTree,
   work: readonly PlacedEntry[],
@@ -137,13 +142,12 @@ export function examineShare(
   const findings = new Map<number, FileFindings>();
   let components = 0;
   for (;;) {
-    const first = Atomics.add(counter, 0, batch);
-    if (first >= work.length) return findings;
-    for (const [at, entry] of work.slice(first, first + batch).entries()) {
-      const found = examineFile(tree, entry);
-      checkLimit('components', (components += found.components.length), limits.components);
-      findings.set(first + at, found);
-    }
+    const number = Atomics.add(counter, 0, 1);
+    const entry = work[number];
+    if (entry === undefined) return findings;
+    const found = examineFile(tree, entry);
+    checkLimit('components', (components += found.components.length), limits.components);
+    findings.set(number, found);
   }
 }
 

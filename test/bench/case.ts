@@ -1,18 +1,29 @@
 /** One program as it is started: argv, nothing through a shell. */
 export type Program = { readonly name: string; readonly argv: readonly string[] };
 
+export type Bar = MeasureBar | SizeBar;
+
 /** What a bar holds against: a multiple of the yardstick's median, or a plain number. Seconds and bytes. */
-export type Bar = {
+export type MeasureBar = {
   readonly measure: 'wallSeconds' | 'cpuSeconds' | 'rssBytes';
   readonly atMost: number;
   readonly of: 'yardstick' | 'itself';
 };
+
+/** What is not measured but weighed, once: files that ship. */
+export type SizeBar = { readonly what: string; readonly sizeBytes: number; readonly atMost: number };
 
 export type Prepared = {
   readonly ours: Program;
   /** The foreign program that does the same work on the same bytes; run in turn with ours. */
   readonly yardstick?: Program;
   readonly bars: readonly Bar[];
+  /** Puts back what a program changes, before each run of either; not measured. */
+  readonly beforeEach?: () => void | Promise<void>;
+  /** Told under the measurements, from one run of its own that is not measured. */
+  readonly details?: Program;
+  /** Ends what was started for the case. */
+  readonly close?: () => Promise<void>;
 };
 
 /** A reason not to run, printed and counted. */

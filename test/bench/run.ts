@@ -5,8 +5,9 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Bar, BenchCase, Preparation, Prepared } from './case.ts';
+import type { Bar, BenchCase, MeasureBar, Preparation, Prepared, Program, SizeBar } from './case.ts';
 import { measure, medianSample, type Sample } from './measure.ts';
+import { runForOutput } from './tools.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -37,7 +38,11 @@ async function runCase({ name, rounds, prepare }: BenchCase): Promise<void> {
     const prepared = await prepareOrFail(prepare, scratch);
     if ('skipped' in prepared) return reportNotRun(name, 'skipped', prepared.skipped);
     if ('failed' in prepared) return reportNotRun(name, 'failed', prepared.failed);
-    report(name, prepared, runInTurn(prepared, Number(values.rounds ?? rounds), scratch));
+    try {
+      report(name, prepared, await runInTurn(prepared, Number(values.rounds ?? rounds), scratch));
+    } finally {
+      await prepared.close?.();
+    }
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
@@ -60,13 +65,16 @@ function reportNotRun(name: string, what: 'skipped' | 'failed', reason: string):
 type Medians = { readonly rounds: number; readonly ours: Sample; readonly yardstick: Sample | undefined };
 
 /** In turn, so that a busy minute of the machine falls on both; one round before, uncounted, warms the page cache. */
-function runInTurn({ ours, yardstick }: Prepared, rounds: number, scratch: string): Medians {
+async function runInTurn(prepared: Prepared, rounds: number, scratch: string): Promise<Medians> {
+  const { ours, yardstick, beforeEach } = prepared;
   const samples = { ours: [] as Sample[], yardstick: [] as Sample[] };
   for (let round = 0; round <= rounds; round++) {
     const counted = round > 0;
+    await beforeEach?.();
     const ourSample = measure(ours, scratch);
     if (counted) samples.ours.push(ourSample);
     if (yardstick === undefined) continue;
+    await beforeEach?.();
     const theirSample = measure(yardstick, scratch);
     if (counted) samples.yardstick.push(theirSample);
   }
@@ -77,22 +85,39 @@ function runInTurn({ ours, yardstick }: Prepared, rounds: number, scratch: strin
   };
 }
 
-function report(name: string, { ours, yardstick, bars }: Prepared, medians: Medians): void {
+function report(name: string, { ours, yardstick, bars, details }: Prepared, medians: Medians): void {
   console.log(`${name}, median of ${medians.rounds}`);
   console.log(`  ${ours.name}: ${showSample(medians.ours)}`);
   if (yardstick !== undefined && medians.yardstick !== undefined)
     console.log(`  ${yardstick.name}: ${showSample(medians.yardstick)}`);
+  if (details !== undefined) reportDetails(details);
   for (const bar of bars) reportBar(bar, medians);
   console.log('');
 }
 
-function reportBar(bar: Bar, { ours, yardstick }: Medians): void {
-  const isRatio = bar.of === 'yardstick';
-  const actual = isRatio ? ours[bar.measure] / (yardstick?.[bar.measure] ?? Number.NaN) : ours[bar.measure];
+function reportDetails({ name, argv }: Program): void {
+  console.log(`  ${name}, one run:`);
+  for (const line of runForOutput(argv).trimEnd().split('\n')) console.log(`    ${line}`);
+}
+
+function reportBar(bar: Bar, medians: Medians): void {
+  const { what, actual, show } = 'what' in bar ? weigh(bar) : compare(bar, medians);
   const holds = actual <= bar.atMost;
   tally[holds ? 'held' : 'missed'] += 1;
-  const show = (value: number) => (isRatio ? `${value.toFixed(2)}x` : showMeasure(bar.measure, value));
-  console.log(`  ${holds ? 'holds ' : 'MISSED'} ${measureNames[bar.measure]} ${show(actual)}, bar ${show(bar.atMost)}`);
+  console.log(`  ${holds ? 'holds ' : 'MISSED'} ${what} ${show(actual)}, bar ${show(bar.atMost)}`);
+}
+
+type Judged = { readonly what: string; readonly actual: number; readonly show: (value: number) => string };
+
+function weigh({ what, sizeBytes }: SizeBar): Judged {
+  return { what, actual: sizeBytes, show: (value) => `${(value / 1024 / 1024).toFixed(2)} MiB` };
+}
+
+function compare({ measure, of }: MeasureBar, { ours, yardstick }: Medians): Judged {
+  const what = measureNames[measure];
+  if (of === 'itself') return { what, actual: ours[measure], show: (value) => showMeasure(measure, value) };
+  const actual = ours[measure] / (yardstick?.[measure] ?? Number.NaN);
+  return { what, actual, show: (value) => `${value.toFixed(2)}x` };
 }
 
 function showSample(sample: Sample): string {
@@ -101,6 +126,6 @@ function showSample(sample: Sample): string {
     .join(', ');
 }
 
-function showMeasure(measure: Bar['measure'], value: number): string {
+function showMeasure(measure: MeasureBar['measure'], value: number): string {
   return measure === 'rssBytes' ? `${Math.round(value / 1024 / 1024)} MiB` : `${value.toFixed(3)} s`;
 }

@@ -1,7 +1,7 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { buildSync } from 'esbuild';
+import { type BuildOptions, buildSync } from 'esbuild';
 
 const root = new URL('../../', import.meta.url).pathname;
 
@@ -22,6 +22,11 @@ export function findTool(name: string): string | undefined {
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
+/** A file or folder of the checkout. */
+export function checkoutPath(path: string): string {
+  return join(root, path);
+}
+
 /** The node that runs this, and a program of the checkout: what `npm run -s nodeproof --` starts, without npm. */
 export function nodeProgram(path: string, ...args: readonly string[]): readonly string[] {
   return [process.execPath, join(root, path), ...args];
@@ -29,33 +34,31 @@ export function nodeProgram(path: string, ...args: readonly string[]): readonly 
 
 export const cli = 'pipeline/cli/main.ts';
 
-/** A program of the checkout bundled as what ships is: its start is part of what is measured. */
+/** How both the command line and the programs beside it are bundled: their start is part of what is measured. */
+const bundling: BuildOptions = {
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node24',
+  // Optional to the libraries that ask for them.
+  external: ['unbzip2-stream', 'xmlbuilder2', 'libxmljs2'],
+  // What is still CommonJS asks for Node's own modules by require.
+  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  logLevel: 'silent',
+};
+
+/** A program of the checkout in one file. */
 export function bundleProgram(scratch: string, path: string, ...args: readonly string[]): readonly string[] {
   const outfile = join(scratch, `${basename(path, '.ts')}.mjs`);
-  const common = { bundle: true, platform: 'node', format: 'esm', logLevel: 'silent' } as const;
-  buildSync({ ...common, entryPoints: [join(root, path)], outfile });
+  buildSync({ ...bundling, entryPoints: [join(root, path)], outfile });
   return [process.execPath, outfile, ...args];
 }
 
 /** The CLI bundled: what verification does not need stays in chunks of its own, unread. */
 export function bundleCli(scratch: string): readonly string[] {
   const outdir = join(scratch, 'cli');
-  buildSync({
-    entryPoints: [join(root, cli)],
-    outdir,
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    splitting: true,
-    minify: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node24',
-    // Optional to the libraries that ask for them.
-    external: ['unbzip2-stream', 'xmlbuilder2', 'libxmljs2'],
-    // What is still CommonJS asks for Node's own modules by require.
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-    logLevel: 'silent',
-  });
+  const outExtension = { '.js': '.mjs' };
+  buildSync({ ...bundling, entryPoints: [join(root, cli)], outdir, outExtension, splitting: true, minify: true });
   return [process.execPath, join(outdir, 'main.mjs')];
 }
 
@@ -64,6 +67,11 @@ export function hasCommand(verb: string): boolean {
   if (!existsSync(join(root, cli))) return false;
   const [program = '', ...args] = nodeProgram(cli, verb, '--help');
   return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
+}
+
+/** What a program prints. An error with what it said where it fails. */
+export function runForOutput([program = '', ...args]: readonly string[]): string {
+  return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1024 ** 3 });
 }
 
 /** Why a program does not do what the case wants of it, undefined when it does: one run before any is measured. */

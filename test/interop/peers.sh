@@ -28,6 +28,7 @@ build posix github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix@v2.3.0
 build registry github.com/distribution/distribution/v3/cmd/registry@v3.1.2
 build oras oras.land/oras/cmd/oras@v1.3.6
 build syft github.com/anchore/syft/cmd/syft@v1.54.1
+build actionlint github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 # A registry with the referrers API, which the one of distribution lacks.
 if [ -x "$GOBIN/referrers-registry" ]; then

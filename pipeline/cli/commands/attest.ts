@@ -8,7 +8,7 @@ import {
   type ReleaseInput,
   upstreamAlgorithms,
 } from '../../attest/index.ts';
-import { Digest, exit, Fault, limits } from '../../core/index.ts';
+import { Digest, type DigestAlgorithm, exit, Fault, limits } from '../../core/index.ts';
 import { digestDecompressed } from '../../edge/decompression/index.ts';
 import { openFileSource, writeDirectoryAtomically } from '../../edge/files/index.ts';
 import { type HashingPool, openHashingPool } from '../../edge/hashing/index.ts';
@@ -119,13 +119,13 @@ async function readArtifacts(
   progress: (what: string) => void,
 ): Promise<Artifacts> {
   const algorithms = upstreamAlgorithms(upstream);
-  const { image, builtIn } = await readImage(options.image, { without, algorithms }, hashing, world);
-  const sysexts = [];
-  for (const given of options.sysext.map(parseSysextOption)) {
-    progress(`reading ${given.path}`);
-    using file = openFileSource(resolve(world.directory, given.path));
-    sysexts.push(await readSysextArtifact(file, basename(given.path), given.name, hashing, algorithms));
-  }
+  // The image's digest takes longest: the extensions are read meanwhile. Where both are bad the image is told.
+  const [images, extensions] = await Promise.allSettled([
+    readImage(options.image, { without, algorithms }, hashing, world),
+    readSysexts(options.sysext, algorithms, hashing, world, progress),
+  ]);
+  const { image, builtIn } = outcomeOf(images);
+  const sysexts = outcomeOf(extensions);
   return {
     image,
     builtIn,
@@ -144,6 +144,27 @@ async function readImage(
   if (path === undefined) return { image: null, builtIn: [] };
   using source = openFileSource(resolve(world.directory, path));
   return await readImageArtifacts(source, basename(path), hashing, choice);
+}
+
+async function readSysexts(
+  given: readonly string[],
+  algorithms: readonly DigestAlgorithm[],
+  hashing: HashingPool,
+  world: World,
+  progress: (what: string) => void,
+): Promise<Artifacts['sysexts']> {
+  const sysexts = [];
+  for (const { name, path } of given.map(parseSysextOption)) {
+    progress(`reading ${path}`);
+    using file = openFileSource(resolve(world.directory, path));
+    sysexts.push(await readSysextArtifact(file, basename(path), name, hashing, algorithms));
+  }
+  return sysexts;
+}
+
+function outcomeOf<T>(settled: PromiseSettledResult<T>): T {
+  if (settled.status === 'rejected') throw settled.reason;
+  return settled.value;
 }
 
 /** The shipped file must be the very image that was read, compressed: its decompressed bytes are hashed, never assumed. */

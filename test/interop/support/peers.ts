@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 export type Peer =
+  | 'actionlint'
   | 'cosign'
   | 'fulcio'
   | 'oras'
