@@ -307,7 +307,7 @@ describe('Mode verify', () => {
     [
       'another workflow than the wanted one',
       { ...verify, policy: 'other-policy.yaml', image: payload, 'bundle-dir': 'release' },
-      1,
+      3,
     ],
   ])('has the output refuse for %s', async (_what, inputs, wanted) => {
     const { exit, outputs } = await run(inputs);
