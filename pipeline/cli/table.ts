@@ -288,6 +288,31 @@ export const nodeVerifyCommand = {
   ],
 } as const satisfies CommandSpec;
 
+export const sysextSealCommand = {
+  path: ['sysext', 'seal'],
+  summary: 'make a verity disk image of a plain sysext, signed where a key is given',
+  details:
+    'Puts the same file system into a discoverable disk image (DDI) with a dm-verity tree and, with --key and --certificate, a signature partition as systemd-repart makes it: systemd then refuses every other byte, with --image-policy=root=signed+absent:usr=signed+absent every other signer. Wants no root and no other program; the same file and RSA key give the same bytes. It is read again before it gets its name.',
+  operand: {
+    placeholder: 'IN.raw OUT.raw',
+    about: 'a plain sysext (squashfs, erofs, ext4 or btrfs), and the file to make',
+    min: 2,
+    max: 2,
+  },
+  options: {
+    key: text(
+      'FILE',
+      'PEM private key (RSA, P-256 or P-384) that signs the root hash; passphrase in NODEPROOF_KEY_PASSPHRASE',
+    ),
+    certificate: text('FILE', 'PEM certificate of that key, as it lies in /etc/verity.d or /usr/lib/verity.d of nodes'),
+    architecture: text('NAME', 'x86-64 or arm64, where the extension-release is for any'),
+    json,
+  },
+  examples: [
+    'nodeproof sysext seal kubernetes-v1.34.2-x86-64.raw kubernetes.raw --key verity.key --certificate verity.crt',
+  ],
+} as const satisfies CommandSpec;
+
 export const demoCommand = {
   path: ['demo'],
   summary: 'everything above on samples, offline, in under a minute',
@@ -321,11 +346,13 @@ export const commandRows: readonly Row[] = [
   row(trustShowCommand, async () => (await import('./commands/trust-show.ts')).runTrustShow),
   row(nodeCollectCommand, async () => (await import('./commands/node-collect.ts')).runNodeCollect),
   row(nodeVerifyCommand, async () => (await import('./commands/node-verify.ts')).runNodeVerify),
+  row(sysextSealCommand, async () => (await import('./commands/sysext-seal.ts')).runSysextSeal),
   row(demoCommand, async () => (await import('./commands/demo.ts')).runDemo),
 ];
 
 export const groupSummaries: Readonly<Record<string, string>> = {
   node: 'evidence from a node, and the verdict on it',
   policy: 'lint, test, explain and describe policies',
+  sysext: 'make sysexts that systemd itself can check',
   trust: 'make and read trust packs',
 };

@@ -17,4 +17,4 @@ export { limits } from './limits.ts';
 export { checkRange, memorySource, type Source, type SourceLocation, sliceSource } from './source.ts';
 export { decide, type Judgement, type Verdict } from './verdict.ts';
 export { compareText } from './order.ts';
-export { formatUuid } from './uuid.ts';
+export { customUuid, encodeUuid, formatUuid } from './uuid.ts';

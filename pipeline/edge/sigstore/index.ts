@@ -5,3 +5,4 @@ export {
   readTokenClaims,
 } from './identity-token.ts';
 export { buildKeylessSigner, buildKeySigner } from './signers.ts';
+export { openPrivateKey } from './private-key.ts';

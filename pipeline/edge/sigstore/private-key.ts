@@ -31,6 +31,11 @@ export function parsePrivateKey(pem: Uint8Array, passphrase?: string): SigningKe
   };
 }
 
+/** The private key alone, for whoever signs otherwise than bundles are. Faults: limit.pem, key.*. */
+export function openPrivateKey(pem: Uint8Array, passphrase?: string): KeyObject {
+  return parsePem(pem, passphrase);
+}
+
 const next = 'make a key with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256';
 
 function parsePem(pem: Uint8Array, passphrase: string | undefined): KeyObject {

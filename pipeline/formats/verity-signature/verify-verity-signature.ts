@@ -1,6 +1,7 @@
-import { constants, hash, verify, X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
+import { constants, hash, verify } from 'node:crypto';
 import { Fault } from '../../core/index.ts';
-import { type DerElement, DerReader, parseDer, tags } from '../der/index.ts';
+import { keyTypeOf, parseCertificate, readNames } from './certificate.ts';
 import { parseSignedData, type SignatureDigest, type Signer } from './signed-data.ts';
 import type { VeritySignature } from './verity-signature.ts';
 
@@ -18,9 +19,6 @@ export type VeritySigner = {
   readonly validFrom: Date;
   readonly validTo: Date;
 };
-
-const leastRsaBits = 2048;
-const subjectKeyIdentifierOid = '2.5.29.14';
 
 /**
  * Verifies that the key of a certificate signed the root hash: a detached PKCS#7 signature over the root hash's 64 ASCII
@@ -61,31 +59,6 @@ export function verifyVeritySignature(signature: VeritySignature, certificatePem
   };
 }
 
-function parseCertificate(pem: string): X509Certificate {
-  const count = pem.split('-----BEGIN CERTIFICATE-----').length - 1;
-  if (count !== 1)
-    throw new Fault('key.certificate', `Cannot read certificate: ${count} of them in PEM, want one`, {
-      next: 'Give a file with the one certificate that signs images: -----BEGIN CERTIFICATE----- …',
-    });
-  try {
-    return new X509Certificate(pem);
-  } catch (cause) {
-    throw new Fault('key.certificate', 'Cannot read certificate: not X.509 in PEM', { cause });
-  }
-}
-
-function keyTypeOf(certificate: X509Certificate): 'rsa' | 'ec' {
-  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = certificate.publicKey;
-  if (type !== 'rsa' && type !== 'ec')
-    throw new Fault('key.type', `Cannot verify verity signature: a key of type ${type}, want RSA or EC`);
-  if (type === 'rsa' && (details?.modulusLength ?? 0) < leastRsaBits)
-    throw new Fault(
-      'key.type',
-      `Cannot verify verity signature: an RSA key of ${details?.modulusLength} bits, want at least ${leastRsaBits}`,
-    );
-  return type;
-}
-
 /** The signer names the certificate by issuer and serial number, or by its subject key identifier. */
 function checkSigner({ identifier }: Signer, certificate: X509Certificate): void {
   const named = readNames(certificate.raw);
@@ -118,40 +91,6 @@ function checkSignature(signer: Signer, certificate: X509Certificate, rootHash: 
       'verity-signature.signature',
       `root hash ${rootHash} is not what ${oneLine(certificate.subject)} signed`,
     );
-}
-
-type CertificateNames = {
-  readonly issuer: Uint8Array;
-  readonly serial: Uint8Array;
-  readonly keyIdentifier: Uint8Array | null;
-};
-
-/** The names of a certificate as they are encoded (RFC 5280 §4.1): node:crypto only has them as text. */
-function readNames(der: Uint8Array): CertificateNames {
-  const certificate = new DerReader(parseDer(der, 'certificate'), 'certificate');
-  const r = certificate.fields(tags.sequence, 'tbsCertificate');
-  r.optional(tags.context(0, 'constructed'));
-  const serial = r.element(tags.integer, 'serialNumber').content;
-  r.element(tags.sequence, 'signature');
-  const issuer = r.element(tags.sequence, 'issuer').encoding;
-  r.element(tags.sequence, 'validity');
-  r.element(tags.sequence, 'subject');
-  r.element(tags.sequence, 'subjectPublicKeyInfo');
-  r.optional(tags.context(1, 'primitive'));
-  r.optional(tags.context(2, 'primitive'));
-  const extensions = r.optional(tags.context(3, 'constructed'))?.children[0]?.children ?? [];
-  return { issuer, serial, keyIdentifier: findKeyIdentifier(extensions) };
-}
-
-function findKeyIdentifier(extensions: readonly DerElement[]): Uint8Array | null {
-  for (const extension of extensions) {
-    const r = new DerReader(extension, 'certificate: extension');
-    if (r.oid('extnID') !== subjectKeyIdentifierOid) continue;
-    r.optional(tags.boolean);
-    const value = parseDer(r.element(tags.octetString, 'extnValue').content, 'subject key identifier');
-    return value.tag === tags.octetString ? value.content : null;
-  }
-  return null;
 }
 
 function equal(left: Uint8Array, right: Uint8Array): boolean {

@@ -1,4 +1,4 @@
-import { ByteReader, Fault, formatUuid, type Source, within } from '../../core/index.ts';
+import { ByteReader, encodeUuid, Fault, formatUuid, type Source, within } from '../../core/index.ts';
 import { parseVerityAlgorithm } from './algorithms.ts';
 import { checkVerityParameters, type VerityParameters } from './parameters.ts';
 
@@ -66,3 +66,20 @@ export function readVeritySuperblock(source: Source, offset: number): VeritySupe
 }
 
 const signature = Buffer.from('verity\0\0', 'latin1');
+
+/** The 512 bytes of a superblock, as `veritysetup format` writes them. */
+export function encodeVeritySuperblock(parameters: VerityParameters, uuid: string): Uint8Array {
+  const { hashType, algorithm, dataBlockSizeBytes, hashBlockSizeBytes, dataBlocks, salt } = parameters;
+  const bytes = Buffer.alloc(veritySuperblockBytes);
+  bytes.set(signature, 0);
+  bytes.writeUInt32LE(1, 8);
+  bytes.writeUInt32LE(hashType, 12);
+  bytes.set(encodeUuid(uuid), 16);
+  bytes.write(algorithm, 32, 32, 'latin1');
+  bytes.writeUInt32LE(dataBlockSizeBytes, 64);
+  bytes.writeUInt32LE(hashBlockSizeBytes, 68);
+  bytes.writeBigUInt64LE(BigInt(dataBlocks), 72);
+  bytes.writeUInt16LE(salt.length / 2, 80);
+  bytes.write(salt, 88, 'hex');
+  return bytes;
+}

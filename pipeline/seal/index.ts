@@ -1,0 +1,1 @@
+export { type SealedImage, sealSysext, type SealOptions, type Segment } from './seal.ts';
