@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { evidenceFindingCodes } from '../evidence/index.ts';
+import { lintCodes } from '../lint/index.ts';
 import { policyFindingCodes } from '../policy/index.ts';
 import { trustFindingCodes } from '../trust/index.ts';
 import { verifyFaultCodes, verifyFindingCodes } from '../verify/index.ts';
@@ -78,6 +79,7 @@ function renderFindingCodes(): string {
     'Signed, but not by whom or not about what was wanted': verifyFindingCodes,
     'Not authentic, or not readable': verifyFaultCodes,
     'What is wrong with anchors and trust packs': trustFindingCodes,
+    'What undoes protection (`node lint`)': lintCodes,
   };
   return Object.entries(tables)
     .map(([title, codes]) => {

@@ -288,6 +288,20 @@ export const nodeVerifyCommand = {
   ],
 } as const satisfies CommandSpec;
 
+export const nodeLintCommand = {
+  path: ['node', 'lint'],
+  summary: 'settings of a node that undo protection, each with its fix',
+  details:
+    'Looks at image policies of the units that merge extensions (flags are alternatives: verity+signed takes what nobody signed), mutable merges, transfers of systemd-sysupdate without a signature, directories that others can write to, and how kubeadm joins. Exit 1 where anything but notes is found.',
+  operand: null,
+  options: {
+    root: text('DIR', 'a mounted or made-up root instead of this node'),
+    sarif: flag('SARIF 2.1.0, for code scanning'),
+    json,
+  },
+  examples: ['nodeproof node lint', 'nodeproof node lint --root /mnt/node --sarif > lint.sarif'],
+} as const satisfies CommandSpec;
+
 export const sysextSealCommand = {
   path: ['sysext', 'seal'],
   summary: 'make a verity disk image of a plain sysext, signed where a key is given',
@@ -346,6 +360,7 @@ export const commandRows: readonly Row[] = [
   row(trustShowCommand, async () => (await import('./commands/trust-show.ts')).runTrustShow),
   row(nodeCollectCommand, async () => (await import('./commands/node-collect.ts')).runNodeCollect),
   row(nodeVerifyCommand, async () => (await import('./commands/node-verify.ts')).runNodeVerify),
+  row(nodeLintCommand, async () => (await import('./commands/node-lint.ts')).runNodeLint),
   row(sysextSealCommand, async () => (await import('./commands/sysext-seal.ts')).runSysextSeal),
   row(demoCommand, async () => (await import('./commands/demo.ts')).runDemo),
 ];

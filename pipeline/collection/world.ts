@@ -10,6 +10,9 @@ export type PlacedFile = {
   /** `major:minor` of the file system that it is on. */
   readonly device: string;
   readonly sizeBytes: number;
+  /** Permissions with the sticky bit and its like, as chmod(2) takes them; and the owner. */
+  readonly mode: number;
+  readonly uid: number;
 };
 
 /** The commands whose words are evidence. In a made-up root what each would print stands as a file. */

@@ -162,6 +162,9 @@ export const limits = {
   passwordBytes: 64 * KiB,
   /** Bytes of a summary in Markdown: a GitHub runner shows no more of one step. */
   summaryBytes: MiB,
+  /** Settings of one unit file, and bytes of one. */
+  unitSettings: 10_000,
+  unitFileBytes: MiB,
   /** Entries of one extension directory: each image in it is read as a whole. */
   extensions: 256,
   /** Bytes of an evidence document. */

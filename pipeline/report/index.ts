@@ -1,6 +1,7 @@
 export { printable, renderError, renderErrorJson } from './error.ts';
 export { renderEvidence } from './evidence.ts';
 export { renderInspection } from './inspection.ts';
+export { buildSarif, renderLint } from './lint.ts';
 export { renderFacts, renderSize, renderTable } from './page.ts';
 export { renderPolicy } from './policy.ts';
 export { buildVerdictDocument, renderVerdict, type VerdictReport } from './verdict.ts';

@@ -121,14 +121,15 @@ function addTo(directories: Map<string, Set<string>>, path: string): void {
 }
 
 function placedAs(path: string, entry: MadeEntry | undefined): PlacedFile {
-  const numbers = { inode: 1, device: '8:9' };
+  const owner = { mode: 0o755, uid: 0 };
+  const numbers = { inode: 1, device: '8:9', ...owner };
   if (entry === undefined) return { path, kind: 'directory', ...numbers, sizeBytes: 0 };
-  if (path === '/dev/null') return { path, kind: 'character-device', inode: 0, device: '0:0', sizeBytes: 0 };
+  if (path === '/dev/null') return { path, kind: 'character-device', inode: 0, device: '0:0', sizeBytes: 0, ...owner };
   if (typeof entry === 'string') return { path, kind: 'file', ...numbers, sizeBytes: Buffer.byteLength(entry) };
   if (entry instanceof Uint8Array) return { path, kind: 'file', ...numbers, sizeBytes: entry.byteLength };
   if ('content' in entry) {
     const sizeBytes = entry.content instanceof Fault ? 0 : entry.content.byteLength;
-    return { path, kind: 'file', inode: entry.inode, device: entry.device, sizeBytes };
+    return { path, kind: 'file', inode: entry.inode, device: entry.device, sizeBytes, ...owner };
   }
   return { path, kind: 'kind' in entry ? entry.kind : 'other', ...numbers, sizeBytes: 0 };
 }

@@ -16,6 +16,7 @@ const levels: Readonly<Record<string, number>> = {
   policy: 2,
   collection: 3,
   inspection: 3,
+  lint: 3,
   attest: 3,
   report: 3,
   seal: 3,
@@ -37,6 +38,8 @@ const siblings: Readonly<Record<string, string>> = {
   'policy → verify': 'rules take verified statements only',
   'attest → inspection': 'what is attested was inspected first',
   'seal → inspection': 'what is sealed is hashed as what is inspected',
+  'lint → collection': 'the node that is looked at, as a port',
+  'report → lint': 'what a look at settings found',
   'report → inspection': 'the types of what an inspection found',
   'edge/decompression → edge/files': 'what is decompressed is an open file',
   'edge/hashing → edge/files': 'what is hashed is an open file',
@@ -97,7 +100,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   octokit: ['edge'],
   openpgp: ['attest'],
   'unbzip2-stream': ['edge'],
-  yaml: ['policy', 'cli', 'action'],
+  yaml: ['policy', 'lint', 'cli', 'action'],
   zod: ['formats', 'release', 'provenance', 'trust', 'evidence', 'policy', 'attest', 'store', 'edge', 'cli', 'action'],
 };
 

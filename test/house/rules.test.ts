@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../pipeline/core/index.ts';
 import { evidenceFindingCodes } from '../../pipeline/evidence/index.ts';
+import { lintCodes } from '../../pipeline/lint/index.ts';
 import { policyFindingCodes } from '../../pipeline/policy/index.ts';
 import { trustFindingCodes } from '../../pipeline/trust/index.ts';
 import { verifyFaultCodes, verifyFindingCodes } from '../../pipeline/verify/index.ts';
@@ -78,6 +79,7 @@ describe('Finding codes', () => {
   const tables = {
     evidence: evidenceFindingCodes,
     policy: policyFindingCodes,
+    lint: lintCodes,
     trust: trustFindingCodes,
     verify: verifyFindingCodes,
     'faults of verify': verifyFaultCodes,

@@ -120,7 +120,8 @@ function hostPathOf(top: string, place: readonly string[]): string {
 }
 
 function placeWith(numbers: FileNumbers, { path, stats }: Found): PlacedFile {
-  if (stats === undefined) return { path, kind: 'character-device', inode: 0, device: '0:0', sizeBytes: 0 };
+  if (stats === undefined)
+    return { path, kind: 'character-device', inode: 0, device: '0:0', sizeBytes: 0, mode: 0o666, uid: 0 };
   const told = numbers.get(path);
   return { ...describePlace(path, stats), ...told };
 }

@@ -11,6 +11,8 @@ export function describePlace(path: string, stats: BigIntStats): PlacedFile {
     inode: exactNumber(stats.ino, path),
     device: formatDevice(stats.dev),
     sizeBytes: exactNumber(stats.size, path),
+    mode: Number(stats.mode & 0o7777n),
+    uid: Number(stats.uid),
   };
 }
 

@@ -1,0 +1,26 @@
+import { resolve } from 'node:path';
+import { exit } from '../../core/index.ts';
+import { openHashingPool } from '../../edge/hashing/index.ts';
+import { openLiveNode, openNodeDirectory } from '../../edge/node/index.ts';
+import { lintNode } from '../../lint/index.ts';
+import { buildSarif, renderLint } from '../../report/index.ts';
+import type { Run } from '../command.ts';
+import { renderJson } from '../inputs.ts';
+import type { nodeLintCommand } from '../table.ts';
+import { version } from '../version.ts';
+
+export const runNodeLint: Run<typeof nodeLintCommand> = async ({ options, world }) => {
+  await using hashing = openHashingPool();
+  const looks = { hashing, now: world.now() };
+  const node =
+    options.root === undefined ? openLiveNode(looks) : openNodeDirectory(resolve(world.directory, options.root), looks);
+  const findings = lintNode(node);
+  world.stdout.write(
+    options.sarif
+      ? renderJson(buildSarif(findings, version))
+      : options.json
+        ? renderJson({ findings })
+        : renderLint(findings, options.root ?? 'this node'),
+  );
+  return findings.every(({ level }) => level === 'note') ? exit.admit : exit.denied;
+};

@@ -1,0 +1,1 @@
+export { imagePartition, type ImagePolicy, parseImagePolicy } from './image-policy.ts';

@@ -1,0 +1,1 @@
+export { parseUnitFile, splitCommand, type UnitSetting } from './systemd-unit.ts';
