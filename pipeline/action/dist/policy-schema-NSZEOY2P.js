@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{p as t}from"./chunk-DXJIYC5X.js";import{h as m}from"./chunk-JWFHPQ3R.js";import"./chunk-YSF7JBOB.js";import"./chunk-QXAQPF2U.js";import"./chunk-6KXN6HNE.js";import"./chunk-SH3X3IQU.js";import"./chunk-CC62IM62.js";import"./chunk-C6G5T6Q2.js";import{k as o}from"./chunk-3NYYX3EX.js";import"./chunk-U57UL273.js";import"./chunk-CQN3NCSK.js";import"./chunk-LMWJ76UO.js";var p=async({world:r})=>(r.stdout.write(m(t())),o.admit);export{p as runPolicySchema};

@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a,b}from"./chunk-GZ6FB35N.js";import"./chunk-6ZWKBBOG.js";import"./chunk-JWFHPQ3R.js";import"./chunk-SBI6OS64.js";import"./chunk-6KXN6HNE.js";import"./chunk-SH3X3IQU.js";import"./chunk-CC62IM62.js";import"./chunk-C6G5T6Q2.js";import"./chunk-I6KI4IVC.js";import"./chunk-CK4Q7BZM.js";import"./chunk-3NYYX3EX.js";import"./chunk-LMWJ76UO.js";export{b as searchMaterial,a as searchStores};

@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a}from"./chunk-7PXJKE26.js";import"./chunk-JHOSOJBW.js";import"./chunk-DXJIYC5X.js";import"./chunk-JWFHPQ3R.js";import"./chunk-YSF7JBOB.js";import"./chunk-QXAQPF2U.js";import"./chunk-6KXN6HNE.js";import"./chunk-SH3X3IQU.js";import"./chunk-CC62IM62.js";import"./chunk-C6G5T6Q2.js";import"./chunk-K5WKAXYC.js";import"./chunk-CK4Q7BZM.js";import"./chunk-3NYYX3EX.js";import"./chunk-U57UL273.js";import"./chunk-CQN3NCSK.js";import"./chunk-LMWJ76UO.js";export{a as runVerify};
