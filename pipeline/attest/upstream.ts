@@ -189,7 +189,7 @@ type Digested = { readonly fileName: string; readonly digests: readonly Digest[]
 
 /**
  * Compares the files of a set with what their makers published, and describes each that was found to be the published one
- * for the provenance of its member. A mismatch refuses the whole set, and so does a list that names none of its files:
+ * for the provenance of its member. A mismatch refuses the whole set, and so does a list that lists none of its files:
  * it is not the list of these files. Faults: upstream.digest, usage.upstream.
  *
  * @returns by the file name of the member, or of the file beside them
@@ -200,15 +200,16 @@ export function compareUpstream(
   lists: readonly UpstreamList[],
 ): ReadonlyMap<string, readonly ResourceDescriptor[]> {
   const used = new Set<UpstreamList>();
+  const indexed = lists.map(indexList);
   const described = members.map((member) => {
     const files = [member, ...(member.kind === 'node-image' && shipped !== null ? [shipped] : [])];
     const dependencies = files.flatMap((file) =>
-      lists
-        .filter((list) => isListed(file, list))
-        .map((list) => {
-          used.add(list);
-          return describeDependency(file, list);
-        }),
+      indexed.flatMap((index) => {
+        const listedAs = findListed(file, index);
+        if (listedAs === undefined) return [];
+        used.add(index.list);
+        return [describeDependency(file, index.list, listedAs)];
+      }),
     );
     return [member.fileName, dependencies] as const;
   });
@@ -216,23 +217,43 @@ export function compareUpstream(
   if (unused !== undefined)
     throw new Fault(
       'usage.upstream',
-      `Cannot use the upstream list ${unused.name}: it names none of the files of the set`,
+      `Cannot use the upstream list ${unused.name}: it has none of the files of the set, neither their names nor their digests`,
       {
         where: unused.name,
-        next: 'Give the files under the names they were published with, and the list that belongs to them; MD5 and SHA-1 do not count',
+        next: 'Give the files as they were published, and the list that belongs to them; MD5 and SHA-1 do not count',
       },
     );
   return new Map(described);
 }
 
-/** Whether a list names the file with digests that count; then all of them must be its own. Fault: upstream.digest. */
-function isListed({ fileName, digests }: Digested, list: UpstreamList): boolean {
-  const lines = list.lines.filter((line) => line.fileName === fileName);
-  const compared = lines.flatMap(({ digest: expected }) => {
+/** The lines of a list by file name, and those that count by digest: there may be thousands of both files and lines. */
+type IndexedList = {
+  readonly list: UpstreamList;
+  readonly byName: ReadonlyMap<string, readonly ChecksumLine[]>;
+  readonly byDigest: ReadonlyMap<string, string>;
+};
+
+function indexList(list: UpstreamList): IndexedList {
+  const counting = list.lines.filter(({ digest }) => countingAlgorithms.includes(digest.algorithm));
+  return {
+    list,
+    byName: Map.groupBy(list.lines, ({ fileName }) => fileName),
+    // Of several names for the same bytes the first in the list stands.
+    byDigest: new Map(counting.toReversed().map(({ digest, fileName }) => [Digest.format(digest), fileName])),
+  };
+}
+
+/**
+ * The name under which a list has a file, by digests that count: its own, or another where the file was renamed, as files of
+ * two architectures must be to stand in one release. Lines with its own name must have its own digests whatever else fits:
+ * else a name that promises one version could stand for another. Fault: upstream.digest.
+ */
+function findListed({ fileName, digests }: Digested, { list, byName, byDigest }: IndexedList): string | undefined {
+  const named = (byName.get(fileName) ?? []).flatMap(({ digest: expected }) => {
     const actual = digests.find((digest) => digest.algorithm === expected.algorithm);
     return actual === undefined ? [] : [{ actual, expected }];
   });
-  for (const { actual, expected } of compared) {
+  for (const { actual, expected } of named) {
     if (actual.hex !== expected.hex)
       throw new Fault(
         'upstream.digest',
@@ -240,10 +261,15 @@ function isListed({ fileName, digests }: Digested, list: UpstreamList): boolean 
         { where: fileName, next: 'Download the file again, or the list that belongs to it' },
       );
   }
-  return compared.some(({ actual }) => countingAlgorithms.includes(actual.algorithm));
+  if (named.some(({ actual }) => countingAlgorithms.includes(actual.algorithm))) return fileName;
+  return digests.map((digest) => byDigest.get(Digest.format(digest))).find((name) => name !== undefined);
 }
 
-function describeDependency({ fileName, digests }: Digested, list: UpstreamList): ResourceDescriptor {
+function describeDependency(
+  { fileName, digests }: Digested,
+  list: UpstreamList,
+  listedAs: string,
+): ResourceDescriptor {
   return {
     name: fileName,
     uri: `file:${encodeURIComponent(fileName)}`,
@@ -253,6 +279,7 @@ function describeDependency({ fileName, digests }: Digested, list: UpstreamList)
       nodeproof_verified: list.signedBy !== null,
       list: list.name,
       listSha256: list.sha256,
+      ...(listedAs === fileName ? {} : { listedAs }),
       ...(list.signedBy === null ? {} : { openpgpFingerprint: list.signedBy.fingerprint }),
     },
   };

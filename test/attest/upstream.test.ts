@@ -183,11 +183,56 @@ describe('a file that upstream lists', () => {
   });
 
   it.each([
-    ['under another name', list.replace('.bin.bz2', '.bin.gz'), [sha512]],
+    ['under another name with another digest', list.replace('.bin.bz2', '.bin.gz'), [Digest.of('sha512', bytes('x'))]],
+    [
+      'with SHA-1 only under another name',
+      `# SHA1 HASH\n${Digest.of('sha1', content).hex}  other.bin\n`,
+      [Digest.of('sha1', content)],
+    ],
+    [
+      'with the digest of another algorithm under another name',
+      `${'0'.repeat(64)}  other.bin\n`,
+      [Digest.of('sha256', content), sha512],
+    ],
     ['with SHA-1 only', `# SHA1 HASH\n${Digest.of('sha1', content).hex}  ${name}\n`, [Digest.of('sha1', content)]],
     ['with a digest that was not computed', list, [Digest.of('sha256', content)]],
   ])('is not taken for listed %s: a list without any file of the set is refused', async (_, text, digests) => {
     const lists = await verifyUpstream([{ name: 'DIGESTS', bytes: bytes(text) }], [], time);
-    expect(() => compareUpstream([member(name, digests)], null, lists)).toThrow(/names none of the files/);
+    expect(() => compareUpstream([member(name, digests)], null, lists)).toThrow(/has none of the files/);
+  });
+
+  it.each([
+    ['sha256', 'sha256'],
+    ['sha512', 'sha512'],
+  ] as const)('is listed under another name by its %s, and the provenance says under which', async (_, algorithm) => {
+    const digest = Digest.of(algorithm, content);
+    const text = `${digest.hex}  ${name}\n${digest.hex}  twin.bin.bz2\n`;
+    const lists = await verifyUpstream([{ name: 'SUMS', bytes: bytes(text) }], [], time);
+    const renamed = 'flatcar-4593.2.5-amd64.bin.bz2';
+    const found = compareUpstream([member(renamed, [digest])], null, lists).get(renamed);
+    expect(found).toMatchObject([{ name: renamed, annotations: { list: 'SUMS', listedAs: name } }]);
+    const [own] = compareUpstream([member(name, [digest])], null, lists).get(name) ?? [];
+    expect(own?.annotations).not.toHaveProperty('listedAs');
+  });
+
+  it.each([
+    ['before', (own: string, other: string) => own + other],
+    ['after', (own: string, other: string) => other + own],
+  ])('is refused where its own name has another digest %s a line that fits', async (_, join) => {
+    const own = `${Digest.of('sha512', bytes('another')).hex}  kubernetes.raw\n`;
+    const text = join(own, `${sha512.hex}  kubernetes-old.raw\n`);
+    const lists = await verifyUpstream([{ name: 'SHA512SUMS', bytes: bytes(text) }], [], time);
+    expect(() => compareUpstream([member('kubernetes.raw', [sha512])], null, lists)).toThrow(/as SHA512SUMS says/);
+  });
+
+  it('is found among thousands of files and lines at once', async () => {
+    const digests = Array.from({ length: 8000 }, (_, at) => Digest.of('sha256', bytes(String(at))));
+    const text = digests.map(({ hex }, at) => `${hex}  published-${at}.raw\n`).join('');
+    const lists = await verifyUpstream([{ name: 'SHA256SUMS', bytes: bytes(text) }], [], time);
+    const files = digests.map((digest, at) => member(`renamed-${at}.raw`, [digest]));
+    const start = performance.now();
+    const found = compareUpstream(files, null, lists);
+    expect(found.get('renamed-7999.raw')?.[0]?.annotations?.['listedAs']).toBe('published-7999.raw');
+    expect(performance.now() - start).toBeLessThan(2000);
   });
 });
