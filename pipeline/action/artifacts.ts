@@ -61,31 +61,57 @@ export function subjectOptions(declared: readonly DeclaredArtifact[]): readonly 
 
 /** What one job may declare in all: a line too many fails the step. */
 const mostDeclared = 500;
+const mostDeclaredBytes = 1024 * 1024;
 
 export type Declaration = { readonly path: string; readonly name: string; readonly digest: string };
 
 /**
  * Declares files to later steps. The runner fails the step for a line that it does not take, so those are left out with a
- * warning: a `=` in the path, a name that stands for other bytes already, more than the job may have.
+ * warning: a `=` in the path, a name that stands for other bytes already, more than the step or the job may have.
  */
 export function declareArtifacts(files: readonly Declaration[], world: ActionWorld): void {
   const path = world.environment['GITHUB_ARTIFACTS'];
   if (path === undefined || path === '') return;
-  const known = new Map(readDeclaredArtifacts(world).map(({ name, digest }) => [name, Digest.format(digest)]));
-  const lines: string[] = [];
+  const known = readKnown(world);
+  if (known === null) return;
+  let text = '';
   for (const file of files) {
     const before = known.get(file.name);
     if (before === file.digest) continue;
-    const problem = whyNot(file, before, known.size);
-    if (problem === null) lines.push(`file://${resolve(world.directory, file.path)}\n`);
-    else world.write(renderWarning(`${file.name} is not declared to later steps: ${problem}`));
-    if (problem === null) known.set(file.name, file.digest);
+    const absolute = resolve(world.directory, file.path);
+    const line = `file://${absolute}\n`;
+    const problem =
+      whyNotThere(absolute, world) ?? whyNot(before, known.size, Buffer.byteLength(text) + Buffer.byteLength(line));
+    if (problem === null) {
+      text += line;
+      known.set(file.name, file.digest);
+    } else world.write(renderWarning(`${file.name} is not declared to later steps: ${problem}`));
   }
-  appendToRunnerFile(world, 'GITHUB_ARTIFACTS', lines.join(''));
+  appendToRunnerFile(world, 'GITHUB_ARTIFACTS', text);
 }
 
-function whyNot({ path }: Declaration, before: string | undefined, count: number): string | null {
-  if (/[=\r\n]/.test(path)) return 'its path holds a character that the runner reserves';
+/** A list of a later form must not fail a step whose files are signed: then nothing is declared. */
+function readKnown(world: ActionWorld): Map<string, string> | null {
+  try {
+    return new Map(readDeclaredArtifacts(world).map(({ name, digest }) => [name, Digest.format(digest)]));
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    world.write(renderWarning(`No file is declared to later steps: ${error.message}`));
+    return null;
+  }
+}
+
+/** The runner trims lines, and a container's file must lie where the runner sees it (ContainerInfo: its volume mounts). */
+function whyNotThere(absolute: string, { directory }: ActionWorld): string | null {
+  if (/[=\p{Cc}\u2028\u2029]|[\s\p{Z}]$/u.test(absolute)) return 'its path holds a character that the runner reserves';
+  const isContainer = directory.startsWith('/__w/');
+  return isContainer && !/^\/(?:__w|github\/(?:home|workflow))\//.test(absolute)
+    ? 'it lies outside what the runner shares with the container'
+    : null;
+}
+
+function whyNot(before: string | undefined, count: number, bytes: number): string | null {
   if (before !== undefined) return `an earlier step declared other bytes under that name, ${before}`;
+  if (bytes > mostDeclaredBytes) return `a step may write ${mostDeclaredBytes} bytes`;
   return count >= mostDeclared ? `a job may declare ${mostDeclared}` : null;
 }

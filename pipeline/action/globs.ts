@@ -1,5 +1,5 @@
 import { globSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { normalize, resolve } from 'node:path';
 import { Fault } from '../core/index.ts';
 import type { Inputs } from './inputs.ts';
 import type { InputName } from './interface.ts';
@@ -12,22 +12,29 @@ export type FileFinder = {
   readonly files: (name: InputName) => readonly string[];
   /** The one file of an input; undefined where none was given. Faults: usage.missing, usage.input. */
   readonly file: (name: InputName) => string | undefined;
-  /** `[NAME=]GLOB` lines as `[NAME=]PATH`. Faults: usage.missing, usage.input. */
+  /** `[NAME=]GLOB` lines as files with their names, each file once. Faults: usage.missing, usage.input. */
   readonly named: (name: InputName) => readonly NamedPath[];
 };
 
 export type NamedPath = { readonly name: string | null; readonly path: string };
 
+/**
+ * What `fail-on-missing: false` is about. Keys, roots and services decide how files are signed and judged: one that is not
+ * there must not leave a list unchecked, nor a signature to Sigstore's public log.
+ */
+const mayBeMissing: ReadonlySet<InputName> = new Set(['image', 'shipped', 'sysext', 'subject-path']);
+
 export function openFileFinder(inputs: Inputs, world: ActionWorld): FileFinder {
   const isStrict = inputs.isSet('fail-on-missing');
+  const absolute = (path: string): string => resolve(world.directory, path);
   const find = (name: InputName, pattern: string): readonly string[] => {
     const found = expandGlob(pattern, world.directory);
     if (found.length > 0) return found;
-    const problem = `no file matches ${JSON.stringify(pattern)}`;
-    if (isStrict)
+    const problem = `no regular file matches ${JSON.stringify(pattern.slice(0, 200))}`;
+    if (isStrict || !mayBeMissing.has(name))
       throw new Fault('usage.missing', `Cannot use the input ${name}: ${problem}`, {
         where: name,
-        next: `Paths start at ${world.directory}; fail-on-missing: false only warns`,
+        next: `Paths start at ${world.directory}${mayBeMissing.has(name) ? '; fail-on-missing: false only warns' : ''}`,
       });
     world.write(renderWarning(`The input ${name}: ${problem}`));
     return [];
@@ -36,10 +43,13 @@ export function openFileFinder(inputs: Inputs, world: ActionWorld): FileFinder {
     files(name) {
       const patterns = inputs.lines(name).filter((line) => !line.startsWith('#'));
       const excluded = new Set(
-        patterns.filter(isExclusion).flatMap((pattern) => expandGlob(pattern.slice(1).trim(), world.directory)),
+        patterns
+          .filter(isExclusion)
+          .flatMap((pattern) => expandGlob(pattern.slice(1).trim(), world.directory).map(absolute)),
       );
       const found = patterns.filter((pattern) => !isExclusion(pattern)).flatMap((pattern) => find(name, pattern));
-      return [...new Set(found)].filter((path) => !excluded.has(path)).sort();
+      const distinct = new Map(found.map((path) => [absolute(path), path]));
+      return [...distinct].flatMap(([file, path]) => (excluded.has(file) ? [] : [path])).sort();
     },
     file(name) {
       const pattern = inputs.text(name);
@@ -55,7 +65,7 @@ export function openFileFinder(inputs: Inputs, world: ActionWorld): FileFinder {
         const path = onlyOne(name, pattern, paths);
         return path === undefined ? [] : [{ name: given, path }];
       });
-      return [...new Map(found.map((entry) => [entry.path, entry])).values()];
+      return [...Map.groupBy(found, ({ path }) => absolute(path)).values()].map((same) => nameOnce(name, same));
     },
   };
 }
@@ -73,6 +83,17 @@ function onlyOne(name: InputName, pattern: string, found: readonly string[]): st
   );
 }
 
+/** A glob may match what another line names: the name stands. Fault: usage.input, where there are two. */
+function nameOnce(input: InputName, same: readonly NamedPath[]): NamedPath {
+  const [path = ''] = same.map((entry) => entry.path);
+  const [name = null, other] = new Set(same.flatMap((entry) => entry.name ?? []));
+  if (other === undefined) return { name, path };
+  throw new Fault('usage.input', `Cannot use the input ${input}: ${path} is named both ${name ?? ''} and ${other}`, {
+    where: input,
+    next: 'A sysext is merged under one name: leave one of the lines away',
+  });
+}
+
 /** A name has no slash, so that `./a=b.raw` is a path. */
 function parseNamed(line: string): NamedPath {
   const [, name, path] = /^([^/=*?[\]{}]+)=(.+)$/.exec(line) ?? [];
@@ -81,13 +102,19 @@ function parseNamed(line: string): NamedPath {
 
 /** Regular files only, sorted by code unit. What is there under the very name is meant, whatever characters it has. */
 function expandGlob(pattern: string, directory: string): readonly string[] {
-  if (isFile(pattern, directory)) return [pattern];
+  if (isFile(pattern, directory)) return [spell(pattern)];
   return globSync(pattern, { cwd: directory })
     .filter((path) => isFile(path, directory))
-    .map((path) => (pattern.startsWith('./') ? `.${join('/', path)}` : path))
+    .map(spell)
     .sort();
 }
 
-function isFile(path: string, directory: string): boolean {
+/** Whoever made the files chose their names: none is to be read as an option, as `NAME=FILE` or as a digest. */
+function spell(path: string): string {
+  const plain = normalize(path);
+  return /^-|^[^/]*[=:]/.test(plain) ? `./${plain}` : plain;
+}
+
+export function isFile(path: string, directory: string): boolean {
   return statSync(resolve(directory, path), { throwIfNoEntry: false })?.isFile() === true;
 }

@@ -37,7 +37,7 @@ export const inputs = {
   'upstream-key': { about: 'OpenPGP keys that may have signed these lists. Paths or globs, one a line.' },
   key: {
     about:
-      'PEM private key (a secret) or the path of one, to sign with. Without it the job signs as itself through Sigstore, which needs the permission `id-token: write`.',
+      'PEM private key (a secret, never written to a file) or the path of one, to sign with. Without it the job signs as itself through Sigstore, which needs the permission `id-token: write`.',
   },
   'key-passphrase': { about: 'Passphrase of an encrypted key (a secret).' },
   'signing-config': {
@@ -80,14 +80,17 @@ export const inputs = {
       '`true` leaves the release a draft when all is uploaded: for a matrix, whose last job publishes it. Assets of an immutable release can be added to its draft only.',
     default: 'false',
   },
-  'dry-run': { about: '`true` says what would be sent and sends nothing.', default: 'false' },
+  'dry-run': {
+    about: '`true` says what would be published and publishes nothing; `attest` makes and signs it all the same.',
+    default: 'false',
+  },
   'github-token': {
     about: 'Token for attestations and releases. It goes to the API of this server only.',
     default: '${{ github.token }}',
   },
   'show-summary': { about: '`false` writes no step summary.', default: 'true' },
   'fail-on-missing': {
-    about: '`false` warns of paths and globs that match no file, instead of failing.',
+    about: '`false` warns where `image`, `shipped`, `sysext` or `subject-path` match no file, instead of failing.',
     default: 'true',
   },
 } as const satisfies Readonly<Record<string, InputSpec>>;

@@ -1,15 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { exit, type Exit, exitOf, Fault } from '../core/index.ts';
 import { openFileFinder } from './globs.ts';
 import { findUnknownInputs, type Inputs, readInputs } from './inputs.ts';
-import { inputs as inputTable } from './interface.ts';
+import { type InputName, type InputSpec, inputs as inputTable } from './interface.ts';
 import { runAttest } from './modes/attest.ts';
 import type { ModeOutcome } from './modes/outcome.ts';
 import { runPublish } from './modes/publish.ts';
 import { runVerify } from './modes/verify.ts';
-import { writeSummary } from './runner-files.ts';
+import { writeOutput, writeSummary } from './runner-files.ts';
 import type { Step } from './step.ts';
 import { renderCommand, renderFault } from './workflow-command.ts';
 import type { ActionWorld } from './world.ts';
@@ -20,16 +17,17 @@ const modes = { attest: runAttest, verify: runVerify, publish: runPublish } as c
 
 /** Runs the Action as one step of a job. Faults become annotations; the exit codes are those of the command line. */
 export async function runAction(world: ActionWorld): Promise<Exit> {
-  const privateDirectory = mkdtempSync(join(world.environment['RUNNER_TEMP'] ?? tmpdir(), 'nodeproof-'));
   try {
     const inputs = readInputs(world);
+    // Until there is a verdict it is a refusal: whatever fails must not leave a later step an empty word.
+    if (inputs.text('mode') === 'verify') writeOutput(world, 'verdict', 'refuse');
     refuseUnknownInputs(world);
+    checkFlags(inputs);
     const run = chooseMode(inputs);
     const { exit: code, summary } = await run({
       inputs,
       files: openFileFinder(inputs, world),
       world,
-      privateDirectory,
     });
     if (inputs.isSet('show-summary')) writeSummary(world, summary);
     return code;
@@ -41,8 +39,6 @@ export async function runAction(world: ActionWorld): Promise<Exit> {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     world.write(renderCommand('error', { title: 'a bug in nodeproof, please report it' }, text));
     return exit.bug;
-  } finally {
-    rmSync(privateDirectory, { recursive: true, force: true });
   }
 }
 
@@ -56,6 +52,12 @@ function chooseMode(inputs: Inputs): (step: Step) => Promise<ModeOutcome> {
       where: 'mode',
     },
   );
+}
+
+/** A flag that is none is told before anything is signed, not when it is asked for. Fault: usage.input. */
+function checkFlags(inputs: Inputs): void {
+  for (const [name, spec] of Object.entries<InputSpec>(inputTable))
+    if (spec.default === 'true' || spec.default === 'false') inputs.isSet(name as InputName);
 }
 
 function isMode(text: string): text is keyof typeof modes {

@@ -2,6 +2,7 @@ import { runNodeproof } from '../cli/index.ts';
 import { type Exit, Fault, type FaultCode } from '../core/index.ts';
 import type { FileFinder } from './globs.ts';
 import type { Inputs } from './inputs.ts';
+import { keyVariable, readKeyInput } from './key.ts';
 import { renderCommand, renderLine } from './workflow-command.ts';
 import type { ActionWorld } from './world.ts';
 
@@ -10,8 +11,6 @@ export type Step = {
   readonly inputs: Inputs;
   readonly files: FileFinder;
   readonly world: ActionWorld;
-  /** A directory of this step alone, gone at its end: for what is secret. */
-  readonly privateDirectory: string;
 };
 
 /** What a command answered: the one JSON document that it prints. */
@@ -22,11 +21,12 @@ export type CommandAnswer = { readonly exit: Exit; readonly document: unknown };
  * that does the same. Faults: those of the command.
  */
 export async function runCommand(args: readonly string[], { inputs, world }: Step): Promise<CommandAnswer> {
+  const secrets = secretsOf(inputs, world);
   world.write(renderCommand('group', {}, `nodeproof ${args.map(quoteArgument).join(' ')}`));
   const written = { stdout: '', stderr: '' };
   const exit = await runNodeproof([...args, '--json'], {
     directory: world.directory,
-    environment: { ...world.environment, ...secretsOf(inputs) },
+    environment: { ...world.environment, ...secrets },
     now: world.now,
     stdout: { write: (text) => void (written.stdout += text), isTerminal: false },
     stderr: { write: (text) => void (written.stderr += text), isTerminal: false },
@@ -49,11 +49,13 @@ function faultOf({ code, message, where, next }: ErrorDocument): Fault {
   return new Fault(code, message, { ...(where === null ? {} : { where }), ...(next === null ? {} : { next }) });
 }
 
-/** Secrets reach a command by its environment: a command line is shown. */
-function secretsOf(inputs: Inputs): Readonly<Record<string, string>> {
+/** Secrets reach a command by its environment: a command line is shown, and a file would stay where a job is cancelled. */
+function secretsOf(inputs: Inputs, world: ActionWorld): Readonly<Record<string, string>> {
+  const pem = readKeyInput(inputs, world)?.pem ?? undefined;
   const passphrase = inputs.text('key-passphrase');
   const token = inputs.text('github-token');
   return {
+    ...(pem === undefined ? {} : { [keyVariable]: pem }),
     ...(passphrase === undefined ? {} : { NODEPROOF_KEY_PASSPHRASE: passphrase }),
     ...(token === undefined ? {} : { GITHUB_TOKEN: token }),
   };
@@ -64,8 +66,11 @@ export function quoteArgument(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-/** `--name value` where there is a value, for lists once for all values. */
+/** `--name value` where there is a value, for lists once for all values; a value that looks like an option stays one. */
 export function option(name: string, value: string | readonly string[] | undefined): readonly string[] {
   if (value === undefined || value.length === 0) return [];
-  return typeof value === 'string' ? [`--${name}`, value] : [`--${name}`, ...value];
+  const values = typeof value === 'string' ? [value] : value;
+  return values.some((each) => each.startsWith('-'))
+    ? values.map((each) => `--${name}=${each}`)
+    : [`--${name}`, ...values];
 }

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { codeSpan, escapeText } from '../formats/markdown/index.ts';
+import { codeBlock, codeSpan, escapeText } from '../formats/markdown/index.ts';
 import { provenanceType } from '../formats/slsa/index.ts';
 import type { Published } from './modes/publish.ts';
 import type { VerdictDocument } from './modes/verify.ts';
@@ -8,27 +8,53 @@ import { quoteArgument, type Step } from './step.ts';
 
 /** What was attested and where it is, with lines that check it elsewhere. */
 export function renderReleaseSummary(
+  head: string,
   release: ReleaseDescription,
   published: readonly Published[],
   { world }: Step,
 ): string {
-  const parts = [
-    release.markdown.trim(),
-    renderPublished(published),
-    renderChecks(release, published, world.environment),
-  ];
+  const parts = [head.trim(), renderPublished(published), renderChecks(release, published, world.environment)];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+}
+
+/** A page takes no thousands of rows. */
+const shownBundles = 100;
+
+/**
+ * What the bundles of a directory say, which somebody else may have made: its own summary could say anything, in any markup.
+ */
+export function renderStatements({ directory, bundles }: ReleaseDescription): string {
+  const rows = bundles.slice(0, shownBundles).map(({ path, predicateType, subjects, certificate }) => {
+    const signer = certificate === null ? 'a key' : codeSpan(certificate.identity.slice(0, 300));
+    return `| ${codeSpan(basename(path))} | ${codeSpan(predicateType.slice(0, 200))} | ${subjects.length} | ${signer} |`;
+  });
+  const more = bundles.length > shownBundles ? ['', `and ${bundles.length - shownBundles} more`] : [];
+  return [
+    `# Release in ${codeSpan(directory)}`,
+    '',
+    'As its bundles say; nothing of it was verified here.',
+    '',
+    '| bundle | predicate | subjects | signed by |',
+    '|---|---|---|---|',
+    ...rows,
+    ...more,
+  ].join('\n');
 }
 
 function renderPublished(published: readonly Published[]): string {
   if (published.length === 0) return '';
   const rows = published.map(({ store, written, present }) => {
     const links = [...written, ...present].flatMap(({ what, url }) =>
-      url === undefined ? [] : [`[${escapeText(what)}](${encodeURI(url)})`],
+      url === undefined || !isPlainLink(url) ? [] : [`[${escapeText(what)}](<${url}>)`],
     );
     return `| ${codeSpan(store)} | ${written.length} | ${present.length} | ${links.join('<br>')} |`;
   });
   return ['### Published', '', '| to | written | there already | |', '|---|---|---|---|', ...rows].join('\n');
+}
+
+/** As GitHub's own are. */
+function isPlainLink(url: string): boolean {
+  return /^https?:\/\/[\w.:@/%+~#?=&-]+$/.test(url);
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -46,7 +72,13 @@ function renderChecks(release: ReleaseDescription, published: readonly Published
     cosignCommand(bundle, subject.name),
     ourCommand(release, subject.name, published),
   ];
-  return `### Check it elsewhere\n\n\`\`\`sh\n${commands.map((words) => words.map(quoteArgument).join(' ')).join('\n')}\n\`\`\``;
+  const lines = commands.map((words) => words.map(quoteArgument).join(' ')).filter(isPlainLine);
+  return lines.length === 0 ? '' : `### Check it elsewhere\n\n${codeBlock('sh', lines.join('\n'))}`;
+}
+
+/** Names in bundles that somebody else made may end a line or turn its direction: nobody is to copy that. */
+function isPlainLine(line: string): boolean {
+  return !/[\p{C}\p{Zl}\p{Zp}]/u.test(line);
 }
 
 const exemplaryRoles = ['node-image-shipped', 'node-image', 'sysext', 'file'] as const;

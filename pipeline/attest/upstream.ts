@@ -265,11 +265,7 @@ function findListed({ fileName, digests }: Digested, { list, byName, byDigest }:
   return digests.map((digest) => byDigest.get(Digest.format(digest))).find((name) => name !== undefined);
 }
 
-function describeDependency(
-  { fileName, digests }: Digested,
-  list: UpstreamList,
-  listedAs: string,
-): ResourceDescriptor {
+function describeDependency({ fileName, digests }: Digested, list: UpstreamList, listedAs: string): ResourceDescriptor {
   return {
     name: fileName,
     uri: `file:${encodeURIComponent(fileName)}`,

@@ -83,11 +83,23 @@ function checkOptions(options: SigningOptions): void {
 
 async function openKeySigner(path: string, services: SigningServices | undefined, world: World): Promise<OpenedSigner> {
   const passphrase = world.environment['NODEPROOF_KEY_PASSPHRASE'];
-  const signer = buildKeySigner(readConfiguration(world, path, inputLimits.pem), {
+  const signer = buildKeySigner(readKey(path, world), {
     ...(services === undefined ? {} : { services }),
     ...(passphrase === undefined ? {} : { passphrase }),
   });
   return { signer, claims: await readRunClaims(world), trustedRoots: [], notes: [] };
+}
+
+/** `env://VARIABLE` as cosign has it: a secret of a job need not become a file. Faults: usage.key, config.size, file.*. */
+function readKey(place: string, world: World): Uint8Array {
+  const name = /^env:\/\/([A-Za-z_][A-Za-z0-9_]*)$/.exec(place)?.[1];
+  if (name === undefined) return readConfiguration(world, place, inputLimits.pem);
+  const pem = variable(world, name);
+  if (pem !== undefined) return Buffer.from(pem);
+  throw new Fault('usage.key', `Cannot read the key: the variable ${name} is not set`, {
+    where: place,
+    next: 'Set it to the text of a PEM private key, or give the path of a file',
+  });
 }
 
 function readServices(options: SigningOptions, world: World): SigningServices | undefined {

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import type { PlainFile } from '../attest/index.ts';
 import { Digest, type DigestAlgorithm, Fault, limits } from '../core/index.ts';
@@ -7,7 +8,7 @@ import type { World } from './world.ts';
 /** One `--subject`: a file to be read, or a name with the digest that somebody else computed. */
 export type SubjectOption =
   | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'digest'; readonly name: string; readonly sha256: Digest };
+  | { readonly kind: 'digest'; readonly text: string; readonly name: string; readonly sha256: Digest };
 
 /** Reads `FILE` and `NAME@sha256:HEX`, before any file is opened. Faults: usage.subject, limit.attested-files. */
 export function parseSubjectOptions(texts: readonly string[]): readonly SubjectOption[] {
@@ -29,10 +30,20 @@ function parseSubjectOption(text: string): SubjectOption {
       'usage.subject',
       `Cannot use --subject ${JSON.stringify(text.slice(0, 200))}: want FILE, or NAME@sha256: and 64 digits in small hex`,
     );
-  return { kind: 'digest', name, sha256: Digest.parse(digest) };
+  return { kind: 'digest', text, name, sha256: Digest.parse(digest) };
 }
 
-/** Reads the files, one after the other. Faults: file.*. */
+/** A glob may match a file of such a name: it would be attested by a digest that whoever named it chose. Fault: usage.subject. */
+function refuseFileOfThatName({ text }: SubjectOption & { readonly kind: 'digest' }, world: World): void {
+  if (statSync(resolve(world.directory, text), { throwIfNoEntry: false }) === undefined) return;
+  throw new Fault(
+    'usage.subject',
+    `Cannot use --subject ${JSON.stringify(text.slice(0, 200))}: it is the name of a file, and NAME@sha256:HEX of another`,
+    { where: text, next: 'Rename the file: its own digest would not be read' },
+  );
+}
+
+/** Reads the files, one after the other. Faults: file.*, usage.subject. */
 export async function readSubjects(
   subjects: readonly SubjectOption[],
   algorithms: readonly DigestAlgorithm[],
@@ -43,6 +54,7 @@ export async function readSubjects(
   const files: PlainFile[] = [];
   for (const subject of subjects) {
     if (subject.kind === 'digest') {
+      refuseFileOfThatName(subject, world);
       files.push({ name: subject.name, digests: [subject.sha256], isRead: false });
       continue;
     }

@@ -63,7 +63,10 @@ export const attestCommand = {
     role: text('ROLE', 'what the set is for, such as worker'),
     'valid-until': text('TIME', 'end of the validity of the node set (RFC 3339, UTC)'),
     out: requiredText('DIR', 'directory to make; nothing is left behind on failure'),
-    key: text('FILE', 'PEM private key: P-256, P-384, Ed25519 or RSA'),
+    key: text(
+      'FILE|env://VARIABLE',
+      'PEM private key: P-256, P-384, Ed25519 or RSA; its file, or the variable that holds it',
+    ),
     'identity-token': text('TOKEN|@FILE', 'OIDC token for keyless signing'),
     'signing-config': text('FILE', 'signing_config.v0.2.json: Fulcio, Rekor and timestamp authorities to use'),
     sigstore: text('INSTANCE', 'public-good or github; default in GitHub Actions: by the visibility of the repository'),

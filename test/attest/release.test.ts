@@ -194,8 +194,8 @@ describe('a release', () => {
     const name = 'a|b`c<img>.raw';
     const { files } = await attest({ sysexts: [{ ...artifacts.falco, fileName: name }] });
     const summary = Buffer.from(files.get('workers-4593.2.5.summary.md') ?? '').toString('utf8');
-    expect(summary).toContain(String.raw`| a\|b\`c\<img\>.raw |`);
-    expect(summary).not.toContain('<img>.raw |');
+    expect(summary).toContain('| `a b c<img>.raw` |');
+    expect(summary.replaceAll(/`[^`]*`/g, '')).not.toContain('<img>');
   });
 
   it('is the same bytes for the same input, bundles too where the signature has no chance in it', async () => {

@@ -201,7 +201,7 @@ describe('attest of further files', () => {
     const sums = readFileSync(workshop.path('files/SHA256SUMS'), 'utf8');
     expect(sums).toContain('  notes.txt\n');
     expect(sums).not.toContain('ghcr.io');
-    expect(readFileSync(workshop.path('files/bakery-1.2.summary.md'), 'utf8')).toContain('| notes.txt |');
+    expect(readFileSync(workshop.path('files/bakery-1.2.summary.md'), 'utf8')).toContain('| `notes.txt` |');
   });
 
   it('takes a digest that was given for computed where the file is there too', async () => {
@@ -313,5 +313,38 @@ describe('attest of further files', () => {
     mkdirSync(workshop.path('full'));
     for (let at = 0; at <= 256; at++) workshop.write(`full/${at}.DIGESTS`, '');
     expect((await attest('refused', '--subject', 'notes.txt', '--upstream', 'full')).code).toBe('limit.upstream-files');
+  });
+});
+
+describe('a file whose name is that of a digest', () => {
+  it('is refused: its own bytes would not be read', async () => {
+    const name = `kubelet@sha256:${'ab'.repeat(32)}`;
+    workshop.write(name, 'other bytes');
+    for (const subject of [name, `./${name}`]) {
+      const { exit, json } = await attest('by-name', '--subject', subject);
+      expect(exit).toBe(2);
+      expect(json).toMatchObject({ error: { code: 'usage.subject' } });
+    }
+    expect(existsSync(workshop.path('by-name'))).toBe(false);
+  });
+});
+
+describe('a key in a variable', () => {
+  const attestBy = (key: string, environment: Readonly<Record<string, string>>) =>
+    runCommandLine(['attest', '--name', 'env', '--key', key, '--out', 'by-env', '--subject', 'notes.txt', '--json'], {
+      directory: workshop.directory,
+      now,
+      environment,
+    });
+
+  it('signs as the same key in a file does', async () => {
+    const { exit } = await attestBy('env://RELEASE_KEY', { RELEASE_KEY: keys.release });
+    expect(exit).toBe(0);
+    expect(readFileSync(workshop.path('by-env/env.summary.md'), 'utf8')).toContain(spkiOf(keys.release));
+  });
+
+  it.each([{}, { RELEASE_KEY: '' }])('that is not set is refused (%o)', async (environment) => {
+    const { exit, json } = await attestBy('env://RELEASE_KEY', environment);
+    expect([exit, json]).toMatchObject([2, { error: { code: 'usage.key', where: 'env://RELEASE_KEY' } }]);
   });
 });

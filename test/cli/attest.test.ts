@@ -112,7 +112,7 @@ describe('attest', () => {
     expect(provenanceOf('upstream', demo.kubernetes).buildDefinition.resolvedDependencies).toMatchObject([
       { name: demo.kubernetes, annotations: { nodeproof_verified: false, list: 'SHA256SUMS' } },
     ]);
-    expect(readFileSync(workshop.path('upstream/workers.summary.md'), 'utf8')).toContain('| SHA256SUMS |');
+    expect(readFileSync(workshop.path('upstream/workers.summary.md'), 'utf8')).toContain('| `SHA256SUMS` |');
   });
 
   it('covers the compressed file that ships, after looking into it', async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { Digest, exit, Fault } from '../../core/index.ts';
@@ -6,11 +6,12 @@ import { declareArtifacts, readDeclaredArtifacts, subjectOptions } from '../arti
 import { describeRelease, digestsByName, type ReleaseDescription } from '../release-description.ts';
 import { appendToFile, writeOutput } from '../runner-files.ts';
 import { option, runCommand, type Step } from '../step.ts';
+import { readKeyInput } from '../key.ts';
 import { readStores } from '../stores.ts';
 import { renderReleaseSummary } from '../summary.ts';
 import { renderLine, renderWarning } from '../workflow-command.ts';
 import type { ActionWorld } from '../world.ts';
-import { findMembers, listArtifacts, listMembers, type Members, nothingNamed } from './members.ts';
+import { findMembers, listArtifacts, listMembers, type Members, namesFiles, nothingNamed } from './members.ts';
 import type { ModeOutcome } from './outcome.ts';
 import { publishRelease } from './publish.ts';
 
@@ -29,7 +30,7 @@ export async function runAttest(step: Step): Promise<ModeOutcome> {
   const name = inputs.wanted('node-set-name', 'the names of all files of a release begin with it');
   const stores = readStores('publish-to', inputs, world);
   const members = findMembers(step);
-  const declared = listMembers(members).length > 0 ? [] : subjectOptions(readDeclaredArtifacts(world));
+  const declared = namesFiles(inputs) ? [] : subjectOptions(readDeclaredArtifacts(world));
   if (listMembers(members).length + declared.length === 0)
     throw nothingNamed(
       'attest',
@@ -42,12 +43,12 @@ export async function runAttest(step: Step): Promise<ModeOutcome> {
   declareMembers(members, release, step);
   // Outputs stand before anything is sent: a later step can publish what was made here.
   const published = await publishRelease(step, directory, stores, listArtifacts(members));
-  return { exit: exit.admit, summary: renderReleaseSummary(release, published, step) };
+  return { exit: exit.admit, summary: renderReleaseSummary(release.markdown, release, published, step) };
 }
 
 function checkSigner({ inputs, world }: Step): void {
   const { ACTIONS_ID_TOKEN_REQUEST_URL: url } = world.environment;
-  if (inputs.text('key') !== undefined || (url !== undefined && url !== '')) return;
+  if (readKeyInput(inputs, world) !== undefined || (url !== undefined && url !== '')) return;
   throw new Fault('usage.permissions', 'Cannot sign: the job has no identity token, and the input key is empty', {
     next: 'Give the job `permissions: id-token: write` (jobs of pull requests from forks never have it), or a key',
   });
@@ -55,7 +56,17 @@ function checkSigner({ inputs, world }: Step): void {
 
 /** A new directory of this step, which later steps can read. */
 function defaultDirectory({ world }: Step): string {
-  return join(mkdtempSync(join(world.environment['RUNNER_TEMP'] ?? tmpdir(), 'nodeproof-')), 'release');
+  const temporary = world.environment['RUNNER_TEMP'];
+  const place = temporary === undefined || temporary === '' ? tmpdir() : temporary;
+  try {
+    return join(mkdtempSync(join(place, 'nodeproof-')), 'release');
+  } catch (cause) {
+    throw new Fault('file.write', `Cannot make a directory in ${place}`, {
+      where: 'RUNNER_TEMP',
+      next: 'Name one yourself: bundle-dir',
+      cause,
+    });
+  }
 }
 
 function attestArguments(
@@ -65,7 +76,7 @@ function attestArguments(
   { image, shipped, sysexts, subjects }: Members,
   declared: readonly string[],
 ): readonly string[] {
-  const { inputs, files } = step;
+  const { inputs, files, world } = step;
   return [
     'attest',
     ...option('name', name),
@@ -82,21 +93,12 @@ function attestArguments(
     ...option('build-context', files.file('build-context')),
     ...option('upstream', inputs.text('upstream')),
     ...option('upstream-key', files.files('upstream-key')),
-    ...option('key', placeKey(step)),
+    ...option('key', readKeyInput(inputs, world)?.option),
     ...option('signing-config', files.file('signing-config')),
     ...option('sigstore', inputs.text('sigstore')),
     ...option('trusted-root', files.files('trusted-root')),
     ...option('out', directory),
   ];
-}
-
-/** A secret holds the key itself, and commands take files. */
-function placeKey({ inputs, privateDirectory }: Step): string | undefined {
-  const key = inputs.text('key');
-  if (key?.startsWith('-----BEGIN') !== true) return key;
-  const path = join(privateDirectory, 'key.pem');
-  writeFileSync(path, `${key}\n`, { mode: 0o600, flag: 'wx' });
-  return path;
 }
 
 function tellRelease({ world }: Step, made: AttestDocument, release: ReleaseDescription): void {

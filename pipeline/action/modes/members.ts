@@ -1,5 +1,6 @@
 import { Fault } from '../../core/index.ts';
 import type { NamedPath } from '../globs.ts';
+import type { Inputs } from '../inputs.ts';
 import type { Step } from '../step.ts';
 
 /** The files that the inputs name. */
@@ -10,6 +11,11 @@ export type Members = {
   /** Further files, without those above. */
   readonly subjects: readonly string[];
 };
+
+/** Whether any input names files, found or not: only where none does, artifacts of earlier steps are meant. */
+export function namesFiles(inputs: Inputs): boolean {
+  return (['image', 'shipped', 'sysext', 'subject-path'] as const).some((name) => inputs.text(name) !== undefined);
+}
 
 export function findMembers({ files }: Step): Members {
   const image = files.file('image');

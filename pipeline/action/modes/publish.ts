@@ -3,7 +3,7 @@ import { describeRelease } from '../release-description.ts';
 import { writeOutput } from '../runner-files.ts';
 import { option, runCommand, type Step } from '../step.ts';
 import { readStores } from '../stores.ts';
-import { renderReleaseSummary } from '../summary.ts';
+import { renderReleaseSummary, renderStatements } from '../summary.ts';
 import { renderLine } from '../workflow-command.ts';
 import { findMembers, listArtifacts } from './members.ts';
 import type { ModeOutcome } from './outcome.ts';
@@ -35,7 +35,7 @@ export async function runPublish(step: Step): Promise<ModeOutcome> {
     });
   const release = describeRelease(directory, world);
   const published = await publishRelease(step, directory, stores, listArtifacts(findMembers(step)));
-  return { exit: exit.admit, summary: renderReleaseSummary(release, published, step) };
+  return { exit: exit.admit, summary: renderReleaseSummary(renderStatements(release), release, published, step) };
 }
 
 /** Publishes to the stores in their order. Where one fails, the fault says which were complete before. */
@@ -49,7 +49,7 @@ export async function publishRelease(
   const { inputs, world } = step;
   const args = [
     'publish',
-    directory,
+    asOperand(directory),
     ...option('to', stores),
     ...option('artifacts', inputs.isSet('publish-artifacts') && stores.some(takesArtifacts) ? artifacts : []),
     ...(inputs.isSet('keep-draft') ? ['--keep-draft'] : []),
@@ -74,6 +74,11 @@ export async function publishRelease(
     attestations.flatMap(({ url }) => url ?? []),
   );
   return published;
+}
+
+/** A directory that looks like an option must not become one. */
+function asOperand(directory: string): string {
+  return directory.startsWith('-') ? `./${directory}` : directory;
 }
 
 /** GitHub keeps attestations, not what they are about. */

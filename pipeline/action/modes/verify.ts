@@ -1,4 +1,4 @@
-import type { Checked, Finding, Waiver } from '../../core/index.ts';
+import { type Checked, Fault, type Finding, type Waiver } from '../../core/index.ts';
 import { writeOutput } from '../runner-files.ts';
 import { option, runCommand, type Step } from '../step.ts';
 import { readStores } from '../stores.ts';
@@ -23,14 +23,12 @@ const shownFindings = 10;
 /** Judges files and digests by a policy. The step fails unless all of them are admitted. */
 export async function runVerify(step: Step): Promise<ModeOutcome> {
   const { inputs, files, world } = step;
-  // Until there is a verdict it is a refusal: whatever fails below must not leave a later step an empty word.
-  writeOutput(world, 'verdict', 'refuse');
   const policy = inputs.wanted('policy', 'it is the only trust anchor of a verdict');
-  const subjects = [...listMembers(findMembers(step)), ...inputs.lines('digest')];
+  const subjects = [...listMembers(findMembers(step)), ...inputs.lines('digest').map(checkDigest)];
   if (subjects.length === 0) throw nothingNamed('verify', 'Give image, shipped, sysext, subject-path or digest');
   const args = [
     'verify',
-    ...subjects.map(asOperand),
+    ...subjects,
     ...option('policy', policy),
     ...option('dir', inputs.text('bundle-dir')),
     ...option('trust-pack', files.file('trust-pack')),
@@ -46,9 +44,13 @@ export async function runVerify(step: Step): Promise<ModeOutcome> {
   return { exit, summary: renderVerdictSummary(verdicts) };
 }
 
-/** A file that looks like a digest or an option is given so that it cannot be taken for one. */
-function asOperand(subject: string): string {
-  return subject.startsWith('-') ? `./${subject}` : subject;
+/** What is no digest would be looked for as a file, or read as an option. Fault: usage.input. */
+function checkDigest(text: string): string {
+  if (/^sha256:[0-9A-Fa-f]{64}$/.test(text)) return text;
+  throw new Fault('usage.input', `Cannot use the digest ${JSON.stringify(text.slice(0, 80))}`, {
+    where: 'digest',
+    next: 'Want sha256: and 64 digits in hex, one a line; files go to subject-path',
+  });
 }
 
 function tellVerdicts(verdicts: readonly VerdictDocument[], { world }: Step): void {

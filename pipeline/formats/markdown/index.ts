@@ -1,1 +1,1 @@
-export { codeSpan, escapeText } from './markdown.ts';
+export { codeBlock, codeSpan, escapeText } from './markdown.ts';

@@ -8,6 +8,13 @@ export function escapeText(text: string): string {
   );
 }
 
+/** A fenced block (GitHub Flavored Markdown §4.5), which no run of backticks in the text ends. */
+export function codeBlock(language: string, text: string): string {
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence}${language}\n${text}\n${fence}`;
+}
+
 /** A code span, which nothing in it can end. */
 export function codeSpan(text: string): string {
   return `\`${text.replaceAll(/[`|\p{Cc}\u2028\u2029]/gu, ' ')}\``;
