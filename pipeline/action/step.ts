@@ -1,4 +1,4 @@
-import { runNodeproof } from '../cli/index.ts';
+import { checkStores, runNodeproof, type World } from '../cli/index.ts';
 import { type Exit, Fault, type FaultCode } from '../core/index.ts';
 import type { FileFinder } from './globs.ts';
 import type { Inputs } from './inputs.ts';
@@ -20,22 +20,32 @@ export type CommandAnswer = { readonly exit: Exit; readonly document: unknown };
  * Runs a command of nodeproof in this process. The Action does nothing that the command line cannot: the log shows the line
  * that does the same. Faults: those of the command.
  */
-export async function runCommand(args: readonly string[], { inputs, world }: Step): Promise<CommandAnswer> {
-  const secrets = secretsOf(inputs, world);
-  world.write(renderCommand('group', {}, `nodeproof ${args.map(quoteArgument).join(' ')}`));
+export async function runCommand(args: readonly string[], step: Step): Promise<CommandAnswer> {
+  const { world } = step;
   const written = { stdout: '', stderr: '' };
-  const exit = await runNodeproof([...args, '--json'], {
-    directory: world.directory,
-    environment: { ...world.environment, ...secrets },
-    now: world.now,
-    stdout: { write: (text) => void (written.stdout += text), isTerminal: false },
-    stderr: { write: (text) => void (written.stderr += text), isTerminal: false },
-  });
+  const commandWorld = openCommandWorld(step, written);
+  world.write(renderCommand('group', {}, `nodeproof ${args.map(quoteArgument).join(' ')}`));
+  const exit = await runNodeproof([...args, '--json'], commandWorld);
   for (const line of written.stderr.split('\n').filter((each) => each !== '')) world.write(renderLine(line));
   world.write(renderCommand('endgroup', {}, ''));
   const document = JSON.parse(written.stdout) as { readonly error?: ErrorDocument };
   if (document.error !== undefined) throw faultOf(document.error);
   return { exit, document };
+}
+
+/** Refuses stores that cannot be published to, before a log that keeps everything for ever has the signature. Faults: usage.*, config.*. */
+export function checkPublication(stores: readonly string[], step: Step): void {
+  checkStores(stores, openCommandWorld(step, { stdout: '', stderr: '' }));
+}
+
+function openCommandWorld({ inputs, world }: Step, written: { stdout: string; stderr: string }): World {
+  return {
+    directory: world.directory,
+    environment: { ...world.environment, ...secretsOf(inputs, world) },
+    now: world.now,
+    stdout: { write: (text) => void (written.stdout += text), isTerminal: false },
+    stderr: { write: (text) => void (written.stderr += text), isTerminal: false },
+  };
 }
 
 type ErrorDocument = {

@@ -1,3 +1,5 @@
 export { listDirectory, readInput } from './inputs.ts';
 export { runNodeproof } from './program.ts';
+export { checkStores } from './stores.ts';
+export type { World } from './world.ts';
 export { replacePart } from './docs-part.ts';

@@ -19,6 +19,7 @@ import {
 } from '../edge/store/index.ts';
 import type { BlobCache, BundleStore } from '../store/index.ts';
 import { asConfiguration, readInput } from './inputs.ts';
+import { noStoreOptions } from './table.ts';
 import type { World } from './world.ts';
 
 export type StoreOptions = {
@@ -65,6 +66,11 @@ export function openStores(
       );
     return open(name.slice(colon + 1), options, world, blobs);
   });
+}
+
+/** Refuses what `publish --to` would refuse of these names and what the world says of them, before anything is made. Faults: as openStores. */
+export function checkStores(names: readonly string[], world: World): void {
+  if (names.length > 0) openStores(names, 'to', noStoreOptions, world);
 }
 
 const storeForms =

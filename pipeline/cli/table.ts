@@ -133,6 +133,9 @@ const searchOptions = {
   ...storeOptions,
 };
 
+/** For who looks at stores alone. */
+export const noStoreOptions = optionsNotGiven(storeOptions);
+
 /** For who runs a command within the program: no store is asked. */
 export const noSearch = optionsNotGiven(searchOptions);
 

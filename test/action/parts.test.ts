@@ -350,10 +350,10 @@ describe('The input key', () => {
   });
 
   test.each([
-    ['the base64 of something else', Buffer.from('s3cret'.repeat(9)).toString('base64')],
+    ['the base64 of something else', Buffer.from('hunter2'.repeat(9)).toString('base64')],
     ['half a key', pem.split('\n').slice(1).join('\n')],
-    ['anything', 's3cret'],
-    ['a NUL', 's3cret\0'],
+    ['anything', 'hunter2'],
+    ['a NUL', 'hunter2\0'],
   ])('that is %s is refused, and nothing of it is told', async (_what, key) => {
     const world = openWorld({ INPUT_KEY: key, 'INPUT_NODE-SET-NAME': 'n', 'INPUT_SUBJECT-PATH': placeFile('x') });
     expect(await runAction(world)).toBe(2);
@@ -389,7 +389,7 @@ describe('Before anything is signed', () => {
 
 describe('Mode verify without a verdict', () => {
   test.each<[string, Readonly<Record<string, string>>]>([
-    ['an input that there is not', { INPUT_POLICYS: 'x' }],
+    ['an input that there is not', { INPUT_POLICES: 'x' }],
     ['a flag that is none', { 'INPUT_FAIL-ON-MISSING': 'perhaps' }],
     ['files that may be missing, and are', { 'INPUT_FAIL-ON-MISSING': 'false', 'INPUT_SUBJECT-PATH': 'no*' }],
     ['a digest that is none', { INPUT_DIGEST: '--json' }],

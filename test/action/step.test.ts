@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { stringify } from 'yaml';
@@ -163,7 +163,10 @@ describe('Mode attest', () => {
       expect(text).not.toContain(sigstore.ambient.requestToken);
     }
     const left = readdirSync(workshop.path('.runner-temp'), { recursive: true, encoding: 'utf8' });
-    expect(left.filter((name) => name.includes('key'))).toEqual([]);
+    const files = left
+      .map((name) => join(workshop.path('.runner-temp'), name))
+      .filter((path) => statSync(path).isFile());
+    expect(files.filter((path) => readFileSync(path, 'utf8').includes(middle))).toEqual([]);
   });
 
   test('attests what earlier steps declared where no input names a file', async () => {
@@ -196,6 +199,8 @@ describe('Mode attest', () => {
     ['a mode that there is not', { ...named, mode: 'sign' }, 'usage.input', 2],
     ['a store that there is not', { ...named, 'publish-to': 'npm' }, 'usage.input', 2],
     ['a registry that is not named', { ...named, 'push-to-registry': 'true' }, 'usage.input', 2],
+    ['a registry address that is none', { ...named, 'publish-to': 'oci', registry: 'Acme' }, 'usage.repository', 2],
+    ['a store without an address', { ...named, 'publish-to': 'release:acme' }, 'usage.store', 2],
     ['a set without a name', { ...named, 'node-set-name': '' }, 'usage.input', 2],
     ['no file at all', { 'node-set-name': 'refused', key: 'key.pem' }, 'usage.input', 2],
     ['a key that is none', { ...named, key: 'tool.txt' }, 'key.', 2],

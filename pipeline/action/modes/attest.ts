@@ -5,7 +5,7 @@ import { Digest, exit, Fault } from '../../core/index.ts';
 import { declareArtifacts, readDeclaredArtifacts, subjectOptions } from '../artifacts.ts';
 import { describeRelease, digestsByName, type ReleaseDescription } from '../release-description.ts';
 import { appendToFile, writeOutput } from '../runner-files.ts';
-import { option, runCommand, type Step } from '../step.ts';
+import { checkPublication, option, runCommand, type Step } from '../step.ts';
 import { readKeyInput } from '../key.ts';
 import { readStores } from '../stores.ts';
 import { renderReleaseSummary } from '../summary.ts';
@@ -29,6 +29,7 @@ export async function runAttest(step: Step): Promise<ModeOutcome> {
   checkSigner(step);
   const name = inputs.wanted('node-set-name', 'the names of all files of a release begin with it');
   const stores = readStores('publish-to', inputs, world);
+  checkPublication(stores, step);
   const members = findMembers(step);
   const declared = namesFiles(inputs) ? [] : subjectOptions(readDeclaredArtifacts(world));
   if (listMembers(members).length + declared.length === 0)

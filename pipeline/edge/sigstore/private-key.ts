@@ -45,7 +45,9 @@ function parsePem(pem: Uint8Array, passphrase: string | undefined): KeyObject {
   const label = findLabel(text);
   const encrypted = label === 'ENCRYPTED PRIVATE KEY' || text.includes('Proc-Type: 4,ENCRYPTED');
   if (encrypted && passphrase === undefined)
-    throw new Fault('key.encrypted', 'Cannot read the key: it is encrypted, want its passphrase');
+    throw new Fault('key.encrypted', 'Cannot read the key: it is encrypted, want its passphrase', {
+      next: 'Set NODEPROOF_KEY_PASSPHRASE; in a workflow, the input key-passphrase',
+    });
   try {
     return createPrivateKey({
       key: text,
