@@ -75,6 +75,7 @@ export function declareArtifacts(files: readonly Declaration[], world: ActionWor
   const known = readKnown(world);
   if (known === null) return;
   let text = '';
+  const leftOut = new Map<string, string[]>();
   for (const file of files) {
     const before = known.get(file.name);
     if (before === file.digest) continue;
@@ -85,9 +86,23 @@ export function declareArtifacts(files: readonly Declaration[], world: ActionWor
     if (problem === null) {
       text += line;
       known.set(file.name, file.digest);
-    } else world.write(renderWarning(`${file.name} is not declared to later steps: ${problem}`));
+    } else leaveOut(leftOut, problem, file.name);
   }
+  for (const [problem, names] of leftOut)
+    world.write(renderWarning(`${listNames(names)}: not declared to later steps, for ${problem}`));
   appendToRunnerFile(world, 'GITHUB_ARTIFACTS', text);
+}
+
+function leaveOut(leftOut: Map<string, string[]>, problem: string, name: string): void {
+  const names = leftOut.get(problem);
+  if (names === undefined) leftOut.set(problem, [name]);
+  else names.push(name);
+}
+
+/** A step shows ten warnings: the first names stand for all. */
+function listNames(names: readonly string[]): string {
+  const shown = names.slice(0, 5).join(', ');
+  return names.length > 5 ? `${shown} and ${names.length - 5} more` : shown;
 }
 
 /** A list of a later form must not fail a step whose files are signed: then nothing is declared. */

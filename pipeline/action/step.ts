@@ -24,7 +24,7 @@ export async function runCommand(args: readonly string[], step: Step): Promise<C
   const { world } = step;
   const written = { stdout: '', stderr: '' };
   const commandWorld = openCommandWorld(step, written);
-  world.write(renderCommand('group', {}, `nodeproof ${args.map(quoteArgument).join(' ')}`));
+  world.write(renderCommand('group', {}, renderCommandLine(args)));
   const exit = await runNodeproof([...args, '--json'], commandWorld);
   for (const line of written.stderr.split('\n').filter((each) => each !== '')) world.write(renderLine(line));
   world.write(renderCommand('endgroup', {}, ''));
@@ -69,6 +69,15 @@ function secretsOf(inputs: Inputs, world: ActionWorld): Readonly<Record<string, 
     ...(passphrase === undefined ? {} : { NODEPROOF_KEY_PASSPHRASE: passphrase }),
     ...(token === undefined ? {} : { GITHUB_TOKEN: token }),
   };
+}
+
+/** A page of the log takes no thousands of files on one line. */
+const shownArguments = 200;
+
+/** The line that does the same outside of the Action. */
+export function renderCommandLine(args: readonly string[]): string {
+  const shown = args.slice(0, shownArguments).map(quoteArgument).join(' ');
+  return `nodeproof ${shown}${args.length > shownArguments ? ` … (${args.length - shownArguments} more)` : ''}`;
 }
 
 /** As a shell reads it. */

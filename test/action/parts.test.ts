@@ -10,7 +10,7 @@ import { readKeyInput } from '../../pipeline/action/key.ts';
 import { runAction } from '../../pipeline/action/program.ts';
 import type { ReleaseDescription } from '../../pipeline/action/release-description.ts';
 import { writeOutput, writeSummary } from '../../pipeline/action/runner-files.ts';
-import { option, quoteArgument, type Step } from '../../pipeline/action/step.ts';
+import { option, quoteArgument, renderCommandLine, type Step } from '../../pipeline/action/step.ts';
 import { renderReleaseSummary, renderStatements } from '../../pipeline/action/summary.ts';
 import { renderCommand, renderLine } from '../../pipeline/action/workflow-command.ts';
 import type { ActionWorld } from '../../pipeline/action/world.ts';
@@ -232,7 +232,7 @@ describe('Declared artifacts', () => {
       world,
     );
     expect(readFileSync(target, 'utf8').trimEnd().split('\n')).toHaveLength(500);
-    expect(world.log).toHaveLength(10);
+    expect(world.log.join('')).toMatch(/f500, f501, f502, f503, f504 and 5 more: .* a job may declare 500\n$/);
   });
 });
 
@@ -253,6 +253,13 @@ describe('Inputs', () => {
   test('are described so that nobody needs the sources', () => {
     for (const { about } of Object.values(inputs)) expect(about).toMatch(/^.{20,320}\.$|^.{20,}\)\.$/s);
   });
+});
+
+test('The line in the log is no longer than a page takes', () => {
+  expect(renderCommandLine(['verify', 'a b'])).toBe("nodeproof verify 'a b'");
+  expect(renderCommandLine(Array.from({ length: 16_384 }, () => 'f'))).toMatch(
+    /^nodeproof (?:f ){200}… \(16184 more\)$/,
+  );
 });
 
 describe('Values of options', () => {

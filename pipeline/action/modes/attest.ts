@@ -87,7 +87,6 @@ function attestArguments(
       'sysext',
       sysexts.map(({ name: given, path }) => (given === null ? path : `${given}=${path}`)),
     ),
-    ...option('subject', [...subjects, ...declared]),
     ...option('role', inputs.text('role')),
     ...option('valid-until', inputs.text('valid-until')),
     ...option('without', inputs.lines('without')),
@@ -99,6 +98,8 @@ function attestArguments(
     ...option('sigstore', inputs.text('sigstore')),
     ...option('trusted-root', files.files('trusted-root')),
     ...option('out', directory),
+    // Last, as the log does not show thousands of them.
+    ...option('subject', [...subjects, ...declared]),
   ];
 }
 
