@@ -67,10 +67,11 @@ function renderChecks(release: ReleaseDescription, published: readonly Published
   const chosen = subjects.find(({ subject }) => subject.role === role);
   if (role === undefined || chosen === undefined) return '';
   const { bundle, subject } = chosen;
+  const fileName = subject.name.startsWith('-') ? `./${subject.name}` : subject.name;
   const commands = [
-    ...ghCommand(bundle, subject.name, published, environment),
-    cosignCommand(bundle, subject.name),
-    ourCommand(release, subject.name, published),
+    ...ghCommand(bundle, fileName, published, environment),
+    cosignCommand(bundle, fileName),
+    ourCommand(release, fileName, published),
   ];
   const lines = commands.map((words) => words.map(quoteArgument).join(' ')).filter(isPlainLine);
   return lines.length === 0 ? '' : `### Check it elsewhere\n\n${codeBlock('sh', lines.join('\n'))}`;

@@ -442,6 +442,10 @@ describe('The summary of a release that somebody else made', () => {
     expect(outside).not.toContain('evil.example');
   });
 
+  test('shows commands that take no name for an option', () => {
+    expect(render('--key=x', 'b')).toMatch(/ \.\/--key=x\n.* \.\/--key=x /s);
+  });
+
   test('does not have what its own summary says', () => {
     expect(render('a', 'b')).not.toContain('Everything is fine');
   });
