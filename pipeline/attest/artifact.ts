@@ -104,7 +104,9 @@ async function readImageContent(
   refuseContradiction(fileName, judgeNodeImage(image));
   const [updatePayload, builtIn] = await Promise.all([
     readUpdatePayload(image, hashing),
-    visitNestedSysexts(chooseBuiltIn(image, without), hashing.hashLeaves, (nested) => readNested(nested, hashing)),
+    visitNestedSysexts(chooseBuiltIn(image, without), hashing.hashLeaves, (nested) =>
+      readNested(nested, fileName, hashing),
+    ),
   ]);
   return { image, inventory, updatePayload, builtIn };
 }
@@ -187,12 +189,15 @@ function usrVerityFacts({ superblock, report }: NonNullable<NodeImage['usr']['ve
   return { rootHash: report.rootHash, algorithm, dataBlockSizeBytes, hashBlockSizeBytes, dataBlocks, hashType, salt };
 }
 
+/** Named after its image as well: the images for two architectures have extensions of one name, and may stand in one release. */
 async function readNested(
   { name, path, sizeBytes, sha256, sysext }: NestedSysext,
+  imageFileName: string,
   hashing: Hashing,
 ): Promise<SysextArtifact> {
   const inventory = await readInventory(sysext.tree, hashing);
-  return describeSysext(sysext, { name, fileName: `${name}.raw`, sizeBytes, digests: [sha256], path, inventory });
+  const fileName = `${imageFileName}.${name}.raw`;
+  return describeSysext(sysext, { name, fileName, sizeBytes, digests: [sha256], path, inventory });
 }
 
 /**

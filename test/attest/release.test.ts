@@ -59,8 +59,8 @@ describe('a release', () => {
   it('has for each member an SBOM, its statement and provenance, and for the set what product users look for', () => {
     const members = [
       'flatcar_production_image.bin',
-      'containerd-flatcar.raw',
-      'docker-flatcar.raw',
+      'flatcar_production_image.bin.containerd-flatcar.raw',
+      'flatcar_production_image.bin.docker-flatcar.raw',
       'kubernetes-v1.34.2-x86-64.raw',
       'falco.raw',
     ];
