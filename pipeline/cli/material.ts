@@ -1,8 +1,15 @@
 import { join } from 'node:path';
-import { type Digest, Fault, type Json, limits } from '../core/index.ts';
+import { Digest, Fault, type Json, limits } from '../core/index.ts';
 import { parseJsonBytes } from '../formats/json/index.ts';
 import { parseBundle } from '../formats/sigstore-bundle/index.ts';
-import type { BundleFile, Material, Policy } from '../policy/index.ts';
+import {
+  type BundleFile,
+  listFollowed,
+  listStanding,
+  type Material,
+  type Policy,
+  type Situation,
+} from '../policy/index.ts';
 import {
   type Candidates,
   openAnchors,
@@ -37,14 +44,17 @@ export type MaterialOptions = {
  * transport, too. Faults: usage.store, usage.offline, usage.registry.
  */
 export async function addFound(
-  given: Material,
   digests: readonly Digest[],
+  situation: Pick<Situation, 'policy' | 'material' | 'now'>,
   options: SearchOptions,
   world: World,
 ): Promise<Material> {
+  const { policy, material: given } = situation;
   if (options.from.length === 0 && options.cache === undefined) return given;
   const { searchMaterial } = await import('./search.ts');
-  const { bundles, silences } = await searchMaterial(digests, options, world);
+  const { bundles, silences } = await searchMaterial([...digests, ...listStanding(policy)], options, world, (found) =>
+    listFollowed([...given.bundles, ...found], digests, situation),
+  );
   return { ...given, bundles: distinct([...given.bundles, ...bundles]), silences };
 }
 
@@ -116,7 +126,7 @@ function distinct(files: readonly BundleFile[]): readonly BundleFile[] {
   const seen = new Set<string>();
   return files.filter((file) => {
     if (!('bundle' in file)) return true;
-    const key = JSON.stringify(file.bundle.json);
+    const key = Digest.of('sha256', JSON.stringify(file.bundle.json)).hex;
     return !seen.has(key) && seen.add(key) !== undefined;
   });
 }

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
-import { type Digest, exit, exitOf, type Fault } from '../core/index.ts';
+import { type Digest, Fault } from '../core/index.ts';
 import { type DirectoryCache, openDirectoryCache, openDirectoryStore } from '../edge/store/index.ts';
 import type { BundleFile, Silence } from '../policy/index.ts';
 import { printable } from '../report/index.ts';
-import { BundleSearch, openBlobMemory } from '../store/index.ts';
+import { BundleSearch, type Fetched, openBlobMemory } from '../store/index.ts';
 import { openProgress } from './progress.ts';
 import { openStores, type StoreOptions } from './stores.ts';
 import type { World } from './world.ts';
@@ -12,11 +12,15 @@ export type SearchOptions = StoreOptions & {
   readonly from: readonly string[];
   readonly cache: string | undefined;
   readonly offline: boolean;
+  readonly 'search-timeout': string | undefined;
+  /** Something waits for the verdict before it goes on. */
+  readonly join?: boolean;
 };
 
 /**
  * Runs a step with a search over the stores and the cache that were named. What is wrong with the cache is told on stderr:
- * it costs a request. Faults: usage.store, usage.offline, usage.registry.
+ * it costs a request. Servers that have not answered by its end are silent. Faults: usage.store, usage.offline, usage.registry,
+ * usage.search-timeout.
  */
 export async function searchStores<T>(
   options: SearchOptions,
@@ -24,17 +28,28 @@ export async function searchStores<T>(
   step: (search: BundleSearch) => Promise<T>,
 ): Promise<T> {
   const { cache: shown, from, offline } = options;
+  const deadline = AbortSignal.timeout(parseTimeout(options) * 1000);
   await using cache = shown === undefined ? null : openDirectoryCache(resolve(world.directory, shown), shown);
   // Alone it is a store like any other: one that is not there has not answered.
   const isAlone = shown !== undefined && offline && from.length === 0;
   const stores = isAlone
     ? [openDirectoryStore(resolve(world.directory, shown), shown)]
-    : openStores(from, 'from', options, world, openBlobMemory(cache?.blobs ?? null));
+    : openStores(from, 'from', { ...options, deadline }, world, openBlobMemory(cache?.blobs ?? null));
   using progress = openProgress(world, 'asking the stores');
   const result = await step(new BundleSearch(stores, isAlone ? null : cache, progress.tell));
   progress.end();
   if (cache !== null) tellTroubles(cache, world);
   return result;
+}
+
+/** Seconds for all requests of one call together: a server may be slow ten thousand times. */
+function parseTimeout({ 'search-timeout': text, join }: SearchOptions): number {
+  if (text === undefined) return join === true ? 60 : 300;
+  if (/^[1-9][0-9]{0,4}$/.test(text)) return Number(text);
+  throw new Fault(
+    'usage.search-timeout',
+    `Cannot use --search-timeout ${JSON.stringify(text.slice(0, 40))}: want whole seconds, at most 99999`,
+  );
 }
 
 function tellTroubles({ name, troubles }: DirectoryCache, world: World): void {
@@ -44,42 +59,38 @@ function tellTroubles({ name, troubles }: DirectoryCache, world: World): void {
 
 const shownTroubles = 20;
 
-/** What stores have about digests, and about the members of the node sets among it, for a judgement. */
+export type FoundMaterial = { readonly bundles: readonly BundleFile[]; readonly silences: readonly Silence[] };
+
+/**
+ * What stores have about digests, and about those that it leads on to, for a judgement.
+ *
+ * @param follow names the digests that bundles lead on to
+ */
 export async function searchMaterial(
   digests: readonly Digest[],
   options: SearchOptions,
   world: World,
-): Promise<{ readonly bundles: readonly BundleFile[]; readonly silences: readonly Silence[] }> {
+  follow: (bundles: readonly BundleFile[]) => readonly Digest[],
+): Promise<FoundMaterial> {
   const answers = await searchStores(options, world, async (search) => {
     const found = await search.ask(digests);
-    return [...found, ...(await search.askMembers(found))];
+    return [...found, ...(await search.askFurther(follow(found.flatMap(listBundles))))];
   });
-  const passedOver = distinct(answers.flatMap((answer) => answer.passedOver));
-  const unread = passedOver.filter(isUnavailable).map((fault) => ({ store: fault.where ?? 'a store', fault }));
   const unanswered = answers.flatMap((answer) => answer.unanswered);
   return {
-    bundles: [
-      ...answers.flatMap(({ bundles }) => bundles.map(({ from, bundle }) => ({ name: from, bundle }))),
-      ...passedOver
-        .filter((fault) => !isUnavailable(fault))
-        .map((fault) => ({ name: fault.where ?? 'a store', fault })),
-    ],
+    bundles: [...answers.flatMap(listBundles), ...answers.flatMap(listJunk)],
     // A server that is down is so for every digest: one of a kind is told.
-    silences: distinctBy([...unanswered, ...unread], ({ store, fault }) => `${store} ${fault.code}`),
+    silences: distinctBy(unanswered, ({ store, fault }) => `${store} ${fault.code}`),
   };
 }
 
-/** A bundle that broke off on its way is not junk: what it says is not known. */
-function isUnavailable({ code }: Fault): boolean {
-  return exitOf(code) === exit.unavailable;
+function listBundles({ bundles }: Fetched): readonly BundleFile[] {
+  return bundles.map(({ from, bundle }) => ({ name: from, bundle }));
 }
 
-function distinct(faults: readonly Fault[]): readonly Fault[] {
-  return distinctBy(faults, keyOf);
-}
-
-function keyOf({ code, message, where }: Fault): string {
-  return `${code} ${where ?? ''} ${message}`;
+/** Junk is told where the digest is judged that it was offered for, and not in ten thousand other verdicts. */
+function listJunk({ digest, passedOver }: Fetched): readonly BundleFile[] {
+  return passedOver.map((fault) => ({ name: fault.where ?? 'a store', fault, offeredFor: digest }));
 }
 
 function distinctBy<T>(items: readonly T[], key: (item: T) => string): readonly T[] {

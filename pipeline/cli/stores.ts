@@ -31,6 +31,8 @@ export type StoreOptions = {
   readonly 'plain-http': boolean;
   readonly 'keep-draft'?: boolean;
   readonly offline?: boolean;
+  /** When a search ends. */
+  readonly deadline?: AbortSignal;
 };
 
 type Place = (address: string, options: StoreOptions, world: World, blobs: BlobCache | null) => BundleStore;
@@ -131,13 +133,14 @@ function refuseOffline(name: string, options: StoreOptions): void {
 function httpSettings(options: StoreOptions, world: World): HttpSettings {
   return {
     fetch,
-    wait: (milliseconds) => setTimeout(milliseconds),
+    wait: (milliseconds, signal) => setTimeout(milliseconds, undefined, signal === undefined ? {} : { signal }),
     now: world.now,
     timeoutMs: 30_000,
     searchTimeoutMs: 300_000,
     retries: 4,
     firstPauseMs: 500,
     plainHttp: options['plain-http'],
+    ...(options.deadline === undefined ? {} : { deadline: options.deadline }),
   };
 }
 

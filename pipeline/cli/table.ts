@@ -129,6 +129,10 @@ const searchOptions = {
     'DIR',
     'keep what was found, as a directory store does, and send for no byte twice; lists are always asked for, nothing is ever thrown away',
   ),
+  'search-timeout': text(
+    'SECONDS',
+    'for all that servers are asked for together, 300 without it (60 for node verify --join); one that is cut off gave no answer',
+  ),
   offline: flag('open no socket: only paths are allowed as stores; without any, --cache answers alone'),
   ...storeOptions,
 };

@@ -139,9 +139,10 @@ export const limits = {
   storeFoundBytes: 256 * MiB,
   storeDescriptors: 4096,
   storePages: 64,
-  /** What one search over stores may give in all: bytes of bundles, and digests that node sets lead on to. */
+  /** What one search over stores may give in all: bytes of bundles, digests that node sets lead on to, and junk that is told. */
   searchBytes: 512 * MiB,
   searchMembers: 256,
+  searchJunk: 4096,
   /** Subjects of one bundle under which a cache lists it: each is a file. */
   cachedSubjects: 1024,
   /** Bytes of one page of GitHub's API with the bundles in it, and of an address in it. */

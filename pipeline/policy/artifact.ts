@@ -32,7 +32,7 @@ export function judgeArtifact(digest: Digest, situation: Situation): PolicyJudge
     .map((attestation) => ({ attestation, findings: judgeContent(attestation, digest, shelf) }));
   const good = outcomes.filter((outcome) => outcome.findings.length === 0).map((outcome) => outcome.attestation);
   const problems = [
-    ...unreadableFindings(shelf),
+    ...unreadableFindings(shelf, digest),
     ...assessed.flatMap((kind) => kind.problems),
     ...outcomes.flatMap((outcome) => outcome.findings),
   ];

@@ -13,10 +13,13 @@ import type { AttestationKind, Policy, Revocation } from './schema.ts';
 
 export const sbomPredicateType = 'https://cyclonedx.org/bom';
 
-/** A bundle and where it came from, for messages; or why it could not be read as one. */
-export type BundleFile =
-  | { readonly name: string; readonly bundle: SigstoreBundle }
-  | { readonly name: string; readonly fault: Fault };
+/**
+ * A bundle and where it came from, for messages; or why it could not be read as one, and the digest that a store offered it
+ * for, where it was one.
+ */
+export type BundleFile = { readonly name: string; readonly bundle: SigstoreBundle } | UnreadableBundle;
+
+export type UnreadableBundle = { readonly name: string; readonly fault: Fault; readonly offeredFor?: Digest };
 
 type ReadableBundle = Extract<BundleFile, { readonly bundle: SigstoreBundle }>;
 
@@ -50,10 +53,10 @@ export type Claim = { readonly file: ReadableBundle; readonly statement: Stateme
 /** Reads the claims of bundles. What is no statement makes no claim and is left out with its fault. */
 export function readClaims(files: readonly BundleFile[]): {
   readonly claims: readonly Claim[];
-  readonly unreadable: readonly { readonly name: string; readonly fault: Fault }[];
+  readonly unreadable: readonly UnreadableBundle[];
 } {
   const claims: Claim[] = [];
-  const unreadable: { name: string; fault: Fault }[] = [];
+  const unreadable: UnreadableBundle[] = [];
   for (const file of files) {
     if ('fault' in file) {
       unreadable.push(file);

@@ -4,6 +4,7 @@ export { explainPolicy, type Section } from './explain.ts';
 export { findingCodes as policyFindingCodes } from './finding-codes.ts';
 export { policyJsonSchema } from './json-schema.ts';
 export { type Lint, lintPolicy } from './lint.ts';
+export { listFollowed, listStanding, revocationSubject } from './follow.ts';
 export { judgeNode } from './node.ts';
 export { type LoadedPolicy, parsePolicy } from './policy.ts';
 export { revocationPredicateType } from './rules/revocation.ts';

@@ -1,4 +1,4 @@
-import { type Fault, type Finding, within } from '../core/index.ts';
+import { Digest, type Finding, within } from '../core/index.ts';
 import { nodeSetPredicateType } from '../release/index.ts';
 import {
   assessAttestation,
@@ -8,6 +8,7 @@ import {
   findingOf,
   kindOf,
   readClaims,
+  type UnreadableBundle,
 } from './attestation.ts';
 import { parseRevocations } from './rules/revocation.ts';
 import type { AttestationKind, Revocation } from './schema.ts';
@@ -19,7 +20,7 @@ export type Shelf = {
   /** Why revocations that came signed do not count: an operator who expects one to should hear of it. */
   readonly revocationProblems: readonly Finding[];
   /** Bundles that make no claim because they do not read. */
-  readonly unreadable: readonly { readonly name: string; readonly fault: Fault }[];
+  readonly unreadable: readonly UnreadableBundle[];
   readonly context: AssessmentContext;
 };
 
@@ -36,8 +37,11 @@ export function openShelf({ policy, material, now }: Situation): Shelf {
 }
 
 /** What does not read could have been the wanted attestation: it is told where nothing else counts. */
-export function unreadableFindings({ unreadable }: Shelf): readonly Finding[] {
-  return unreadable.map(({ name, fault }) => findingOf(fault, name));
+export function unreadableFindings({ unreadable }: Shelf, digest?: Digest): readonly Finding[] {
+  const told = unreadable.filter(
+    ({ offeredFor }) => digest === undefined || offeredFor === undefined || Digest.equals(offeredFor, digest),
+  );
+  return told.map(({ name, fault }) => findingOf(fault, name));
 }
 
 export type AssessedClaims = { readonly counted: readonly Attestation[]; readonly problems: readonly Finding[] };

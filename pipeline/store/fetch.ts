@@ -1,5 +1,4 @@
 import { type Digest, Fault, limits } from '../core/index.ts';
-import { nodeSetPredicateType } from '../release/index.ts';
 import type { BundleCache } from './cache.ts';
 import { runInLanes } from './lanes.ts';
 import type { BundleStore, Found, FoundBundle } from './store.ts';
@@ -9,7 +8,7 @@ export type Fetched = {
   readonly bundles: readonly FoundBundle[];
   /** Single bundles that were junk, in stores that answered. */
   readonly passedOver: readonly Fault[];
-  /** Stores that gave no answer: what they have is not known. */
+  /** Stores that gave no answer, or not a whole one: what they have is not known. */
   readonly unanswered: readonly Unanswered[];
 };
 
@@ -27,6 +26,7 @@ export class BundleSearch {
   readonly #bundles = new Map<string, FoundBundle>();
   readonly #silent = new Map<BundleStore, Fault>();
   readonly #bytesOf = new Map<string, number>();
+  #junk = 0;
 
   constructor(stores: readonly BundleStore[], cache: BundleCache | null, tell: (what: string) => void) {
     this.#stores = stores;
@@ -45,14 +45,11 @@ export class BundleSearch {
     return await runInLanes(answers, (answer) => this.#addRecalled(answer, cache));
   }
 
-  /**
-   * Asks on for what is said about the members of the node sets among what was found: a policy may want it. Nothing is
-   * verified at this point, so the way ends here, after limits.searchMembers more digests.
-   */
-  async askMembers(found: readonly Fetched[]): Promise<readonly Fetched[]> {
-    const sets = distinct(found).filter(({ predicateType }) => predicateType === nodeSetPredicateType);
-    const members = new Map(sets.flatMap(({ subjects }) => subjects.map((digest) => [digest.hex, digest])));
-    const others = [...members.values()].filter(({ hex }) => !this.#asked.has(hex));
+  /** Asks on for what was found to matter, the first ones first: for limits.searchMembers more digests and no more. */
+  async askFurther(digests: readonly Digest[]): Promise<readonly Fetched[]> {
+    const others = [...new Map(digests.map((digest) => [digest.hex, digest])).values()].filter(
+      ({ hex }) => !this.#asked.has(hex),
+    );
     const answers = await this.ask(others.slice(0, limits.searchMembers));
     const [left] = others.slice(limits.searchMembers);
     if (left === undefined) return answers;
@@ -71,7 +68,8 @@ export class BundleSearch {
         const found = await this.#find(store, digest);
         for (const bundle of this.#takeAll(found, store.name))
           if (!bundles.has(bundle.sha256)) bundles.set(bundle.sha256, bundle);
-        passedOver.push(...found.passedOver);
+        passedOver.push(...this.#countJunk(found.passedOver, store.name));
+        unanswered.push(...found.unread.map((fault) => ({ store: store.name, fault })));
       } catch (error) {
         if (!(error instanceof Fault)) throw error;
         unanswered.push({ store: store.name, fault: error });
@@ -95,13 +93,24 @@ export class BundleSearch {
   async #addRecalled(answer: Fetched, cache: BundleCache): Promise<Fetched> {
     try {
       const found = await cache.recall(answer.digest, new Set(answer.bundles.map(({ sha256 }) => sha256)));
-      const lost = found.passedOver.map((fault) => ({ store: cache.name, fault }));
+      const lost = [...found.passedOver, ...found.unread].map((fault) => ({ store: cache.name, fault }));
       const bundles = [...answer.bundles, ...this.#takeAll(found, cache.name)];
       return { ...answer, bundles, unanswered: [...answer.unanswered, ...lost] };
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       return { ...answer, unanswered: [...answer.unanswered, { store: cache.name, fault: error }] };
     }
+  }
+
+  /** Each piece of junk is told, up to a number that a store which has nothing else cannot use to fill the memory. */
+  #countJunk(faults: readonly Fault[], from: string): readonly Fault[] {
+    const room = limits.searchJunk - this.#junk;
+    this.#junk += faults.length;
+    if (faults.length <= room) return faults;
+    const more = new Fault('limit.search-junk', `Cannot tell of all junk: more than ${limits.searchJunk} pieces`, {
+      where: from,
+    });
+    return room < 0 ? [] : [...faults.slice(0, room), more];
   }
 
   /** The same bundle is held once, however many digests it is about; no store uses up the room of another. Fault: limit.search-bytes. */

@@ -1,4 +1,4 @@
-import { Digest, Fault, limits } from '../core/index.ts';
+import { Digest, exit, exitOf, Fault, type FaultCode, limits } from '../core/index.ts';
 import { parseBundle, type SigstoreBundle } from '../formats/sigstore-bundle/index.ts';
 import { parseStatement, subjectsOf } from '../formats/statement/index.ts';
 import type { Found, FoundBundle } from './store.ts';
@@ -11,6 +11,7 @@ export class Findings {
   readonly #digests: readonly Digest[];
   readonly #bundles = new Map<string, FoundBundle>();
   readonly #passedOver: Fault[] = [];
+  readonly #unread: Fault[] = [];
   #totalBytes = 0;
 
   readonly #isMixed: boolean;
@@ -51,15 +52,19 @@ export class Findings {
     }
   }
 
+  /** Tells of one bundle that did not come, or that is junk. */
   passOver(fault: Fault, from: string): void {
-    if (this.#passedOver.length >= limits.storeBundles) return;
-    const where = fault.where === undefined || fault.where === from ? from : `${from}: ${fault.where}`;
-    const next = fault.next === undefined ? {} : { next: fault.next };
-    this.#passedOver.push(new Fault(fault.code, fault.message, { where, cause: fault, ...next }));
+    if (saysNothing(fault.code)) this.leaveUnread(fault, from);
+    else if (this.#passedOver.length < limits.storeBundles) this.#passedOver.push(placed(fault, from));
+  }
+
+  /** Tells that a list was not read to its end, for whatever reason: junk there hides what comes after it. */
+  leaveUnread(fault: Fault, from: string): void {
+    if (this.#unread.length < limits.storeBundles) this.#unread.push(placed(fault, from));
   }
 
   found(): Found {
-    return { bundles: [...this.#bundles.values()], passedOver: this.#passedOver };
+    return { bundles: [...this.#bundles.values()], passedOver: this.#passedOver, unread: this.#unread };
   }
 
   #add(found: FoundBundle): void {
@@ -74,6 +79,16 @@ export class Findings {
     const most = `${limits.storeBundles} bundles of ${limits.storeFoundBytes} bytes`;
     throw new Fault('limit.store-bundles', `Cannot take another bundle for one digest: want at most ${most}`);
   }
+}
+
+function placed(fault: Fault, from: string): Fault {
+  const where = fault.where === undefined || fault.where === from ? from : `${from}: ${fault.where}`;
+  return new Fault(fault.code, fault.message, { where, ...(fault.next === undefined ? {} : { next: fault.next }) });
+}
+
+/** A bundle that broke off on its way, that is listed and kept back, or for which there was no room, is no junk. */
+function saysNothing(code: FaultCode): boolean {
+  return exitOf(code) === exit.unavailable || code === 'store.missing' || code === 'limit.store-bundles';
 }
 
 /**

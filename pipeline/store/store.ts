@@ -33,7 +33,13 @@ export type FoundBundle = {
   readonly from: string;
 };
 
-export type Found = { readonly bundles: readonly FoundBundle[]; readonly passedOver: readonly Fault[] };
+export type Found = {
+  readonly bundles: readonly FoundBundle[];
+  /** Single bundles that were junk. */
+  readonly passedOver: readonly Fault[];
+  /** What was not read, or not to its end: what it has is not known. */
+  readonly unread: readonly Fault[];
+};
 
 export type PlannedWrite = {
   readonly what: string;

@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Digest } from '../../pipeline/core/index.ts';
+import { Digest, limits } from '../../pipeline/core/index.ts';
+import { revocationSubject } from '../../pipeline/policy/index.ts';
 import { blobPath, indexPath } from '../../pipeline/store/index.ts';
 import { identityDigest } from '../../pipeline/release/index.ts';
 import { makeTemporaryFolder } from '../edge/files/temporary-folder.ts';
@@ -135,7 +136,8 @@ describe('A verdict by what stores have', () => {
     expect((await run('verify', ...operands, ...byPolicy, '--from', oci())).exit).toBe(0);
     const asked = gets('/referrers/').map(({ url }) => url.pathname);
     expect(asked).toHaveLength(new Set(asked).size);
-    expect(asked).toHaveLength(digests.length);
+    // And what was revoked by signer or version.
+    expect(asked).toHaveLength(digests.length + 1);
   });
 });
 
@@ -345,5 +347,132 @@ describe('Verification', () => {
       encoding: 'utf8',
     });
     expect([status, stdout]).toEqual([4, 'loaded']);
+  });
+});
+
+describe('A search', () => {
+  const padding = (at: number) => ({ name: `file ${at}`, digest: { sha256: sha256(`file ${at}`) } });
+  const revocation = (subject: string, revoked: object, key: TestKey = keys.security) =>
+    sign(key, {
+      predicateType: 'https://nodeproof.dev/attestation/revocation/v1',
+      subject: [{ digest: { sha256: subject } }],
+      predicate: { revocations: [{ ...revoked, why: 'a test' }] },
+    });
+
+  beforeEach(() => {
+    rmSync(join(folder, 'made'), { recursive: true, force: true });
+  });
+  const make = (listed: readonly Digest[], contents: readonly Uint8Array[]): void =>
+    writeMadeStore(join(folder, 'made'), listed, contents);
+
+  test('is not led astray by node sets that do not count: their files are not asked for', async () => {
+    const fake = Array.from({ length: 4 }, (_, set) =>
+      sign(
+        stranger,
+        nodeSetStatement(
+          identity,
+          {},
+          Array.from({ length: 300 }, (__, at) => padding(set * 300 + at)),
+        ),
+      ),
+    );
+    make(digests, fake);
+    const outcome = await verifyNode('--from', 'directory:made', oci());
+    expect([outcome.verdict, outcome.ignored.map(({ code }) => code)]).toEqual([
+      'admit',
+      expect.not.arrayContaining(['store.unanswered']),
+    ]);
+    expect(gets('/referrers/').length).toBeLessThan(10);
+  });
+
+  test('asks for the files of the own node set before those of others that count', async () => {
+    const [, first] = digests;
+    const large = nodeSetStatement({ ...identity, sysexts: [] }, {}, [
+      { digest: { sha256: first!.hex } },
+      ...Array.from({ length: 400 }, (_, at) => padding(at)),
+    ]);
+    make([first!], [sign(keys.release, large)]);
+    const outcome = await verify(identitySha256, '--from', 'directory:made', oci());
+    expect(outcome.verdict).toBe('admit');
+  });
+
+  test.each([
+    ['an identity, listed under it', { identityDigest: Digest.format(identitySha256) }, identitySha256.hex],
+    ['a file of the set, listed under it', { sha256: imageSha256 }, imageSha256],
+    ['a version, listed under the predicate type', { versionId: identity.os.versionId }, revocationSubject.hex],
+    ['a signer, listed under the predicate type', { signer: 'release' }, revocationSubject.hex],
+  ])('finds what revokes %s', async (_what, revoked, subject) => {
+    make([Digest.fromHex('sha256', subject)], [revocation(subject, revoked)]);
+    const outcome = await verifyNode('--from', 'directory:store', 'directory:made');
+    expect([outcome.verdict, outcome.exit]).toEqual(['refuse', 1]);
+    expect(codesOf(outcome).join()).toContain('revoked.');
+    expect((await verifyNode('--from', 'directory:store')).verdict).toBe('admit');
+  });
+
+  test('lets nobody revoke who may not, and tells it', async () => {
+    make([identitySha256], [revocation(identitySha256.hex, { signer: 'release' }, stranger)]);
+    const outcome = await verifyNode('--from', 'directory:store', 'directory:made');
+    expect([outcome.verdict, outcome.ignored.map(({ code }) => code)]).toEqual(['admit', ['signature.no-key']]);
+  });
+
+  test('tells of junk in the verdict on the digest that it was offered for, and in no other', async () => {
+    make([digests[1]!], [Buffer.from('{}')]);
+    const operands = digests.slice(0, 2).map(Digest.format);
+    const { json } = await run('verify', ...operands, ...byPolicy, '--from', 'directory:made', '--json');
+    const [other, own] = (json as { verdicts: Document[] }).verdicts;
+    expect([codesOf(other!), codesOf(own!)]).toEqual([['attestation.none'], ['bundle.field', 'attestation.none']]);
+  });
+
+  test('finds the good bundle behind a thousand junk ones', async () => {
+    const junk = Array.from({ length: limits.storeBundles + 10 }, (_, at) => Buffer.from(`{"junk":${at}}`));
+    make(digests, [...junk, ...complete]);
+    expect((await verifyNode('--from', 'directory:made')).verdict).toBe('admit');
+  });
+
+  test('that meets a cap says that more is not known', async () => {
+    const many = Array.from({ length: limits.storeBundles + 1 }, (_, at) =>
+      sign(stranger, provenanceStatement([{ digest: { sha256: identitySha256.hex } }], `https://ci.example/${at}`)),
+    );
+    make([identitySha256], many);
+    const outcome = await verify(identitySha256, '--from', 'directory:made');
+    expect(codesOf(outcome)).toContain('store.unanswered');
+  });
+
+  test('that is cut off by its own time has not been answered, whatever dripped in', async () => {
+    registry.interfere = () => ({ status: 200, hangs: true });
+    const start = performance.now();
+    const outcome = await verifyNode('--from', oci(), '--search-timeout', '1');
+    expect(performance.now() - start).toBeLessThan(5000);
+    expect([outcome.verdict, outcome.exit]).toEqual(['refuse', 4]);
+    expect(outcome.findings).toContainEqual(
+      expect.objectContaining({
+        code: 'store.unanswered',
+        message: expect.stringContaining('the time for the search is over') as string,
+      }),
+    );
+  });
+
+  test('does not wait for a server that asks for patience longer than its own time', async () => {
+    registry.interfere = () => ({ status: 503, headers: { 'retry-after': '30' } });
+    const start = performance.now();
+    expect((await verifyNode('--from', oci(), '--search-timeout', '1')).exit).toBe(4);
+    expect(performance.now() - start).toBeLessThan(5000);
+  });
+
+  test.each(['0', '-1', '1.5', 'soon', '1000000'])('takes no %s for a time', async (seconds) => {
+    const { exit, code } = await run(
+      'fetch',
+      Digest.format(identitySha256),
+      '--from',
+      oci(),
+      '--search-timeout',
+      seconds,
+    );
+    expect([exit, code]).toEqual([2, 'usage.search-timeout']);
+  });
+
+  test('for fetch says that a bundle that did not come is not known, not that it is junk', async () => {
+    registry.interfere = ({ url }) => (url.pathname.includes('/blobs/') ? { status: 403 } : undefined);
+    expect((await run('fetch', Digest.format(identitySha256), '--from', oci())).exit).toBe(4);
   });
 });

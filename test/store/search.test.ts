@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Digest, Fault, limits } from '../../pipeline/core/index.ts';
 import { inTotoPayloadType } from '../../pipeline/formats/dsse/index.ts';
-import { nodeSetPredicateType } from '../../pipeline/release/index.ts';
 import { BundleSearch, type BundleStore, Findings, openBlobMemory } from '../../pipeline/store/index.ts';
 
 const digestOf = (text: string) => Digest.of('sha256', text);
@@ -66,36 +65,44 @@ describe('A search', () => {
     expect(store.asked).toEqual([identity.hex, digestOf('other').hex]);
   });
 
-  test('asks on for members of node sets, and not for those of what it finds then', async () => {
-    const [member, further] = [digestOf('member'), digestOf('further')];
-    const sets = [
-      [identity, member],
-      [member, further],
-    ].map((subjects) => madeBundle(nodeSetPredicateType, subjects));
-    const store = openMadeStore('store', () => sets);
+  test('asks on for no digest that was asked for', async () => {
+    const member = digestOf('member');
+    const store = openMadeStore('store', () => []);
     const own = search(store);
-    const members = await own.askMembers(await own.ask([identity]));
+    await own.ask([identity]);
+    const members = await own.askFurther([identity, member, member]);
     expect(members.map(({ digest }) => digest.hex)).toEqual([member.hex]);
     expect(store.asked).toEqual([identity.hex, member.hex]);
   });
 
-  test('does not follow other statements', async () => {
-    const store = openMadeStore('store', () => [madeBundle('type:other', [identity, digestOf('member')])]);
-    const own = search(store);
-    expect(await own.askMembers(await own.ask([identity]))).toEqual([]);
-  });
-
-  test('ends at its limit of members, and says that more were named', async () => {
-    const subjects = Array.from({ length: limits.searchMembers + 5 }, (_, at) => digestOf(`member ${at}`));
-    const store = openMadeStore('store', ({ hex }) =>
-      hex === identity.hex ? [madeBundle(nodeSetPredicateType, [identity, ...subjects])] : [],
-    );
-    const own = search(store);
-    const answers = await own.askMembers(await own.ask([identity]));
-    expect(store.asked).toHaveLength(1 + limits.searchMembers);
+  test('ends at its limit of further digests, the first ones first, and says that there were more', async () => {
+    const members = Array.from({ length: limits.searchMembers + 5 }, (_, at) => digestOf(`member ${at}`));
+    const store = openMadeStore('store', () => []);
+    const answers = await search(store).askFurther(members);
+    expect(store.asked).toEqual(members.slice(0, limits.searchMembers).map(({ hex }) => hex));
     expect(answers.flatMap(({ unanswered }) => unanswered.map(({ fault }) => fault.code))).toEqual([
       'limit.search-members',
     ]);
+  });
+
+  test('tells of junk up to a limit for all digests together', async () => {
+    const junk = Array.from({ length: limits.storeBundles }, () => Buffer.from('{}'));
+    const digests = Array.from({ length: 8 }, (_, at) => digestOf(`file ${at}`));
+    const answers = await search(openMadeStore('store', () => junk)).ask(digests);
+    const told = answers.flatMap(({ passedOver }) => passedOver);
+    expect(told).toHaveLength(limits.searchJunk + 1);
+    expect(told.filter(({ code }) => code === 'limit.search-junk')).toHaveLength(1);
+  });
+
+  test('says of a list that was not read to its end that more is not known', async () => {
+    const store = openMadeStore('store', () => []);
+    const find = async (): ReturnType<BundleStore['find']> => ({
+      bundles: [],
+      passedOver: [],
+      unread: [new Fault('store.pages', 'Cannot read on')],
+    });
+    const [answer] = await search({ ...store, find }).ask([identity]);
+    expect(answer?.unanswered.map(({ store: name, fault }) => [name, fault.code])).toEqual([['store', 'store.pages']]);
   });
 
   test('does not wait again for a server that did not answer, and goes on with the others', async () => {

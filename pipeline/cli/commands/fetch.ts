@@ -101,10 +101,15 @@ function renderFault({ code, message, where, next }: Fault): string {
   return [`${message} [${code}]`, where, next].filter((part) => part !== undefined).join('; ');
 }
 
+/** What is ours to repair, or not authentic, is so; a cap that was met says nothing about what lies behind it. */
+function exitOfSilence({ code }: Fault): Exit {
+  const area = code.slice(0, code.indexOf('.'));
+  return area === 'limit' || code === 'store.missing' ? exit.unavailable : exitOf(code);
+}
+
 /** A store that gave no answer may have what the others lack: only then is "none" not known. */
 function exitOfResult({ bundles, unanswered, passedOver }: Fetched): Exit {
   if (bundles.length > 0) return exit.admit;
-  const [first] = unanswered;
-  if (first !== undefined) return exitOf(first.fault.code);
+  if (unanswered.length > 0) return worstExit(unanswered.map(({ fault }) => exitOfSilence(fault)));
   return passedOver.length > 0 ? exit.untrusted : exit.denied;
 }

@@ -36,7 +36,7 @@ export const runNodeVerify: Run<typeof nodeVerifyCommand> = async (request) => {
   const given = readMaterial(options, policy, world);
   const { evidence, state } = await lookAtNode(request);
   if (options.join) refuseSimulated(evidence);
-  const material = await addFound(given, listDigests(evidence), options, world);
+  const material = await addFound(listDigests(evidence), { policy, material: given, now }, options, world);
   const situation: Situation = { policy, material, state, now };
   const judgement = judgeNode(evidence, situation);
   const verdict = decide(judgement);

@@ -16,7 +16,7 @@ export const runVerify: Run<typeof verifyCommand> = async ({ operands, options, 
   const given = readMaterial(options, policy, world);
   const subjects = await nameSubjects();
   const digests = subjects.flatMap(({ subject }) => (subject instanceof Fault ? [] : [subject]));
-  const material = await addFound(given, digests, options, world);
+  const material = await addFound(digests, { policy, material: given, now }, options, world);
   const reports: VerdictReport[] = [];
   for (const { operand, subject } of subjects) {
     const judgement =

@@ -61,7 +61,7 @@ describe('A cache in a directory', () => {
   test('is not made where nothing was found', async () => {
     await remember([]);
     expect(existsSync(root)).toBe(false);
-    expect(await recall(release.file)).toEqual({ bundles: [], passedOver: [] });
+    expect(await recall(release.file)).toEqual({ bundles: [], passedOver: [], unread: [] });
   });
 
   test('recalls what is not known yet', async () => {

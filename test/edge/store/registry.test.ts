@@ -46,7 +46,7 @@ describe.each([
     expect(typesOf(await store.find(release.file))).toEqual(all);
     expect(typesOf(await store.find(release.manifest))).toEqual(all);
     expect(typesOf(await store.find(release.identity))).toEqual([nodeSetType]);
-    expect(await store.find(Digest.of('sha256', 'another'))).toEqual({ bundles: [], passedOver: [] });
+    expect(await store.find(Digest.of('sha256', 'another'))).toEqual({ bundles: [], passedOver: [], unread: [] });
   });
 
   test('gives the very bytes that were published', async () => {
@@ -246,16 +246,16 @@ describe('A registry that lies', () => {
       registry.interfere = ({ url }, right) => (url.pathname.endsWith(sbom) ? lie(right()) : undefined);
       const found = await openStore(registry).find(release.file);
       expect(typesOf(found)).toEqual([nodeSetType, provenanceType].sort());
-      expect(found.passedOver).toHaveLength(1);
+      expect([...found.passedOver, ...found.unread]).toHaveLength(1);
     }
   });
 
   test('with an answer that breaks off is asked again, and told', async () => {
     registry.interfere = ({ url }, right) =>
       url.pathname.includes('/blobs/') ? { ...right(), breaksAfter: 20 } : undefined;
-    const { bundles, passedOver } = await openStore(registry).find(release.file);
+    const { bundles, unread } = await openStore(registry).find(release.file);
     expect(bundles).toEqual([]);
-    expect(codesOf(passedOver)).toEqual(['network.broken', 'network.broken', 'network.broken']);
+    expect(codesOf(unread)).toEqual(['network.broken', 'network.broken', 'network.broken']);
   });
 
   test('with a manifest of another digest is not believed', async () => {
@@ -289,9 +289,9 @@ describe('A registry that lies', () => {
       url.pathname.includes('/referrers/')
         ? { ...right(), headers: { link: `<${url.pathname}?page=${++page}>; rel="next"` } }
         : undefined;
-    const { bundles, passedOver } = await openStore(registry).find(release.manifest);
+    const { bundles, unread } = await openStore(registry).find(release.manifest);
     expect(bundles).toHaveLength(3);
-    expect(codesOf(passedOver)).toEqual(['limit.store-bundles']);
+    expect(codesOf(unread)).toEqual(['limit.store-bundles']);
     expect(page).toBe(limits.storePages);
   });
 
@@ -299,9 +299,9 @@ describe('A registry that lies', () => {
     for (const link of ['<?page=1>; rel="next"', '<http://192.0.2.1/v2/nodes/referrers/x>; rel="next"']) {
       registry.interfere = ({ url }, right) =>
         url.pathname.includes('/referrers/') ? { ...right(), headers: { link } } : undefined;
-      const { bundles, passedOver } = await openStore(registry).find(release.manifest);
+      const { bundles, unread } = await openStore(registry).find(release.manifest);
       expect(bundles).toHaveLength(3);
-      expect(codesOf(passedOver)).toEqual(['store.pages']);
+      expect(codesOf(unread)).toEqual(['store.pages']);
     }
   });
 
@@ -323,9 +323,9 @@ describe('A registry that lies', () => {
     registry.interfere = ({ url }) => (url.pathname.includes('/blobs/') ? { status: 200, hangs: true } : undefined);
     const pauses: number[] = [];
     const settings = { ...settingsFor(pauses), searchTimeoutMs: 300 };
-    const { bundles, passedOver } = await openStore(registry, anonymous, settings).find(release.file);
+    const { bundles, unread } = await openStore(registry, anonymous, settings).find(release.file);
     expect(bundles).toEqual([]);
-    expect(codesOf(passedOver)).toEqual(['network.timeout', 'network.timeout', 'network.timeout']);
+    expect(codesOf(unread)).toEqual(['network.timeout', 'network.timeout', 'network.timeout']);
     expect(pauses).toEqual([]);
   });
 });

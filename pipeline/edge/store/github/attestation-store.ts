@@ -82,7 +82,7 @@ async function findAttestations(
   } catch (error) {
     // Where nothing was found so far, "none" is not known; else some are some.
     if (!(error instanceof Fault) || findings.found().bundles.length === 0) throw error;
-    findings.passOver(error, name);
+    findings.leaveUnread(error, name);
   }
   return findings.found();
 }

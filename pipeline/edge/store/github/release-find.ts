@@ -27,7 +27,7 @@ export async function findInRelease(
     }
   } catch (error) {
     if (!(error instanceof Fault) || findings.found().bundles.length === 0) throw error;
-    findings.passOver(error, name);
+    findings.leaveUnread(error, name);
   }
   return findings.found();
 }
@@ -80,8 +80,14 @@ function splitLines(
   findings: Findings,
 ): readonly { readonly line: Uint8Array; readonly at: number }[] {
   try {
-    const lines = decodeUtf8(bytes, 'lines of bundles').split('\n', limits.bundleLines);
-    return lines.flatMap((line, at) => (line.trim() === '' ? [] : [{ line: Buffer.from(line), at: at + 1 }]));
+    const lines = decodeUtf8(bytes, 'lines of bundles').split('\n', limits.bundleLines + 1);
+    if (lines.length > limits.bundleLines) {
+      const most = `Cannot read all lines: want at most ${limits.bundleLines}`;
+      findings.leaveUnread(new Fault('limit.bundle-lines', most), from);
+    }
+    return lines
+      .slice(0, limits.bundleLines)
+      .flatMap((line, at) => (line.trim() === '' ? [] : [{ line: Buffer.from(line), at: at + 1 }]));
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     findings.passOver(error, from);

@@ -6,14 +6,15 @@ import { describeStatus } from './status.ts';
 
 export type HttpSettings = {
   readonly fetch: typeof fetch;
-  readonly wait: (milliseconds: number) => Promise<unknown>;
+  /** Rejects where the signal ends it. */
+  readonly wait: (milliseconds: number, signal?: AbortSignal) => Promise<unknown>;
   readonly now: () => Date;
   /** For one request with its answer; what is sent has as much longer as it is long. */
   readonly timeoutMs: number;
   readonly retries: number;
   readonly firstPauseMs: number;
   readonly plainHttp: boolean;
-  /** For all requests of one search together: a server may be slow a thousand times. */
+  /** For all requests about one digest together where there is no deadline: a server may be slow a thousand times. */
   readonly searchTimeoutMs: number;
   /** When the search ends; absent where something is sent, which takes the time it takes. */
   readonly deadline?: AbortSignal;
@@ -55,9 +56,9 @@ export function sendRequest(request: HttpRequest, settings: HttpSettings): Promi
   return retryPassing(settings, () => sendOnce(request, settings));
 }
 
-/** The settings for one search, which begins now. */
+/** The settings for one search, which begins now, unless it is a part of a larger one. */
 export function startSearch(settings: HttpSettings): HttpSettings {
-  return { ...settings, deadline: AbortSignal.timeout(settings.searchTimeoutMs) };
+  return { ...settings, deadline: settings.deadline ?? AbortSignal.timeout(settings.searchTimeoutMs) };
 }
 
 /** Runs a step anew while it fails in a way that may pass. */
@@ -70,13 +71,37 @@ export async function retryPassing<T>(settings: HttpSettings, step: () => Promis
       if (!(error instanceof PassingFault) || isOver) throw error;
       const pauseMs = error.retryAfterMs ?? settings.firstPauseMs * 2 ** attempt;
       if (pauseMs > longestPauseMs) throw error;
-      await settings.wait(pauseMs);
+      await pause(pauseMs, settings, error);
     }
   }
 }
 
+/** A deadline that comes first ends the pause, and what failed before it stays the reason. */
+async function pause(pauseMs: number, { wait, deadline }: HttpSettings, reason: Fault): Promise<void> {
+  await wait(pauseMs, deadline).catch(() => undefined);
+  if (deadline?.aborted === true) throw reason;
+}
+
 /** One attempt, redirects followed. */
 export async function sendOnce(request: HttpRequest, settings: HttpSettings): Promise<HttpAnswer> {
+  try {
+    return await follow(request, settings);
+  } catch (error) {
+    if (!(error instanceof PassingFault) || settings.deadline?.aborted !== true) throw error;
+    const { url } = request;
+    throw new PassingFault(
+      'network.timeout',
+      `Cannot wait for ${url.host}: the time for the search is over`,
+      placeOf(url),
+      null,
+      {
+        next: 'Ask again when it answers faster, or give it more with --search-timeout SECONDS',
+      },
+    );
+  }
+}
+
+async function follow(request: HttpRequest, settings: HttpSettings): Promise<HttpAnswer> {
   const extraMs = Math.ceil((request.body?.size ?? request.maxBytes) / slowestBytesPerMs);
   const timeout = AbortSignal.timeout(settings.timeoutMs + extraMs);
   const signal = settings.deadline === undefined ? timeout : AbortSignal.any([timeout, settings.deadline]);

@@ -61,7 +61,7 @@ async function findReferrers(client: RegistryClient, digest: Digest, blobs: Blob
   const found = findings.found();
   const [first] = faults;
   if (first !== undefined && found.bundles.length === 0) throw first;
-  for (const fault of faults) findings.passOver(fault, client.reference.name);
+  for (const fault of faults) findings.leaveUnread(fault, client.reference.name);
   return findings.found();
 }
 
