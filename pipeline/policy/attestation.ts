@@ -1,7 +1,7 @@
-import { type Digest, Fault, type Finding } from '../core/index.ts';
+import { Digest, Fault, type Finding } from '../core/index.ts';
 import type { SigstoreBundle } from '../formats/sigstore-bundle/index.ts';
 import { parseProvenance, type Provenance, provenanceType, sourceCommits } from '../formats/slsa/index.ts';
-import { parseStatement, type Statement, subjectsOf } from '../formats/statement/index.ts';
+import { bindingDigests, parseStatement, type Statement } from '../formats/statement/index.ts';
 import { parseReference, referenceType } from '../formats/reference/index.ts';
 import { bindIdentity, type NodeSet, nodeSetPredicateType, parseNodeSet } from '../release/index.ts';
 import type { Anchors } from '../trust/index.ts';
@@ -84,7 +84,25 @@ function readStatement(bundle: SigstoreBundle, payload: Buffer): Statement {
 }
 
 export function claimsAbout(claims: readonly Claim[], digest: Digest): readonly Claim[] {
-  return claims.filter((claim) => subjectsOf(claim.statement, digest).length > 0);
+  const index = indexes.get(claims) ?? indexBySubject(claims);
+  indexes.set(claims, index);
+  return index.get(Digest.format(digest)) ?? [];
+}
+
+/** Ten thousand files are looked up among as many bundles. */
+const indexes = new WeakMap<readonly Claim[], ReadonlyMap<string, readonly Claim[]>>();
+
+function indexBySubject(claims: readonly Claim[]): ReadonlyMap<string, readonly Claim[]> {
+  const index = new Map<string, Claim[]>();
+  for (const claim of claims) {
+    const digests = claim.statement.subject.flatMap(({ digest }) => bindingDigests(digest).map(Digest.format));
+    for (const key of new Set(digests)) {
+      const listed = index.get(key);
+      if (listed === undefined) index.set(key, [claim]);
+      else listed.push(claim);
+    }
+  }
+  return index;
 }
 
 /** The kind that a predicate type stands for; `member` is provenance of one sysext, told apart by who asks. */

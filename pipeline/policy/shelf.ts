@@ -12,7 +12,7 @@ import {
 } from './attestation.ts';
 import { parseRevocations } from './rules/revocation.ts';
 import type { AttestationKind, Revocation } from './schema.ts';
-import type { Situation } from './situation.ts';
+import type { Material, Situation } from './situation.ts';
 
 /** The claims at hand and what they are judged by. */
 export type Shelf = {
@@ -25,7 +25,19 @@ export type Shelf = {
 };
 
 /** Reads what is at hand, and first of all what was revoked: it is known before anything else is judged. */
-export function openShelf({ policy, material, now }: Situation): Shelf {
+export function openShelf(situation: Situation): Shelf {
+  const { policy, material, now } = situation;
+  const known = shelves.get(material);
+  if (known?.context.policy === policy && known.context.now.getTime() === now.getTime()) return known;
+  const shelf = readShelf(situation);
+  shelves.set(material, shelf);
+  return shelf;
+}
+
+/** Read once, however many artifacts are judged by the same material. */
+const shelves = new WeakMap<Material, Shelf>();
+
+function readShelf({ policy, material, now }: Situation): Shelf {
   const context = { policy, anchors: material.anchors, now, revocations: policy.revocations };
   const read = readClaims(material.bundles);
   const { revocations, problems } = countRevocations(read.claims, context);
