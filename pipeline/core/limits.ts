@@ -143,7 +143,7 @@ export const limits = {
   searchBytes: 512 * MiB,
   searchMembers: 256,
   searchJunk: 4096,
-  /** Subjects of one bundle under which a cache lists it: each is a file. */
+  /** Digests besides those asked for under which one run lists bundles in a cache: each is a file. */
   cachedSubjects: 1024,
   /** Bytes of one page of GitHub's API with the bundles in it, and of an address in it. */
   githubPageBytes: 32 * MiB,

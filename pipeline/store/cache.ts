@@ -14,8 +14,11 @@ export type BlobCache = {
 export type BundleCache = {
   readonly name: string;
   readonly blobs: BlobCache;
-  /** Keeps bundles under the digests that they are about. What cannot be kept is a trouble, not a fault. */
-  readonly remember: (bundles: readonly FoundBundle[]) => Promise<void>;
+  /**
+   * Keeps bundles under the digests that they are about: first those that were asked for. What cannot be kept is a trouble,
+   * not a fault.
+   */
+  readonly remember: (bundles: readonly FoundBundle[], asked: readonly Digest[]) => Promise<void>;
   /** The bundles of a digest beside those that are known. Faults: those of a store. */
   readonly recall: (digest: Digest, known: ReadonlySet<string>) => Promise<Found>;
 };

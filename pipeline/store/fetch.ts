@@ -41,7 +41,7 @@ export class BundleSearch {
     const cache = this.#cache;
     if (cache === null) return answers;
     // What was found is kept first: it takes the place of what has rotted, before the rest is recalled.
-    await cache.remember(distinct(answers));
+    await cache.remember(distinct(answers), fresh);
     return await runInLanes(answers, (answer) => this.#addRecalled(answer, cache));
   }
 

@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -41,7 +51,7 @@ async function withCache<T>(step: (cache: DirectoryCache) => Promise<T>): Promis
 
 const remember = (bundles: readonly FoundBundle[]) =>
   withCache(async (cache) => {
-    await cache.remember(bundles);
+    await cache.remember(bundles, [release.file]);
     return cache.troubles;
   });
 const recall = (digest: Digest, known: readonly string[] = []) =>
@@ -121,17 +131,56 @@ describe('A cache in a directory', () => {
     expect(codesOf(await remember(large))).toEqual(['limit.store-bundles']);
   });
 
-  test('lists a bundle under so many digests and no more', async () => {
+  test('lists what was found under what was asked for, under so many digests besides, and no more', async () => {
     const subjects = Array.from({ length: limits.cachedSubjects + 1 }, (_, at) => Digest.of('sha256', `file ${at}`));
-    await remember([{ ...found[0]!, subjects }]);
-    expect(readdirSync(join(root, 'sha256'))).toHaveLength(limits.cachedSubjects);
+    const flood = [0, 1].map((at) => ({ ...found[at]!, subjects: [...subjects.slice(at), release.file] }));
+    await remember(flood);
+    const listed = readdirSync(join(root, 'sha256'));
+    expect(listed).toHaveLength(limits.cachedSubjects + 1);
+    expect(listed).toContain(release.file.hex);
+  });
+
+  test.each([
+    ['a fifo', (path: string) => void execFileSync('mkfifo', [path])],
+    ['a file of a terabyte', (path: string) => (writeFileSync(path, ''), truncateSync(path, 2 ** 40))],
+    ['a link to a device that never ends', (path: string) => symlinkSync('/dev/zero', path)],
+    ['a link that leads nowhere', (path: string) => symlinkSync('nowhere', path)],
+    ['a part of a file', (path: string) => writeFileSync(path, found[0]!.bytes.subarray(0, 100))],
+  ])(
+    'in which somebody left %s in place of a bundle or a list is made good, and holds nobody up',
+    async (_what, leave) => {
+      await remember(found);
+      const paths = [blobPath(Digest.fromHex('sha256', found[0]!.sha256)), indexPath(release.file)];
+      const right = paths.map((path) => readFileSync(join(root, path)));
+      for (const path of paths) {
+        rmSync(join(root, path));
+        leave(join(root, path));
+      }
+      await remember(found);
+      expect(paths.map((path) => readFileSync(join(root, path)))).toEqual(right);
+    },
+  );
+
+  test('in which somebody left directories in place of files is told, and holds nobody up', async () => {
+    for (const { sha256 } of found)
+      mkdirSync(join(root, blobPath(Digest.fromHex('sha256', sha256)), 'x'), { recursive: true });
+    expect(codesOf(await remember(found))).toEqual(['file.write']);
+  });
+
+  test('takes what two runs add at once, and what a killed run left beside is no trouble', async () => {
+    mkdirSync(join(root, '.partial-killed'), { recursive: true });
+    writeFileSync(join(root, '.partial-killed/index.json'), '{');
+    const outcomes = await Promise.all([remember(found), remember(found), remember(found.slice(1))]);
+    expect(outcomes).toEqual([[], [], []]);
+    expect(await remember(found)).toEqual([]);
+    expect((await recall(release.file)).bundles).toHaveLength(3);
   });
 
   test('that cannot be written tells so once, and goes on', async () => {
     writeFileSync(root, 'a file');
     const troubles = await withCache(async (cache) => {
       await cache.blobs.write(release.file, release.artifactBytes);
-      await cache.remember(found);
+      await cache.remember(found, [release.file]);
       return cache.troubles;
     });
     expect(codesOf(troubles)).toEqual(['file.write']);

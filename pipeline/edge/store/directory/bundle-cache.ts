@@ -32,13 +32,15 @@ export function openDirectoryCache(root: string, shown: string): DirectoryCache 
   let writer: Writer | null = null;
   let isBroken = false;
   let unlistedBytes = 0;
+  /** Statements are not verified here, and each may name thousands of digests: a store must not fill the disk with lists. */
+  let others = 0;
   let last: Promise<void> = Promise.resolve();
 
   /** None after one that failed: a disk that is full stays full for this run. */
   const attemptWrite = async (step: (writer: Writer) => Promise<void>): Promise<void> => {
     if (isBroken) return;
     try {
-      writer ??= await openWriter(root, shown);
+      writer ??= await openWriter(root, shown, { isLasting: false });
       await step(writer);
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
@@ -71,7 +73,7 @@ export function openDirectoryCache(root: string, shown: string): DirectoryCache 
   };
 
   const writeBlob = async (to: Writer, digest: Digest, bytes: Uint8Array): Promise<void> => {
-    if (!(await to.holds(blobPath(digest), digest)))
+    if (!(await to.holds(blobPath(digest), digest, bytes.byteLength)))
       await to.write(blobPath(digest), new Blob([new Uint8Array(bytes)]));
   };
 
@@ -118,12 +120,15 @@ export function openDirectoryCache(root: string, shown: string): DirectoryCache 
         if (unlistedBytes <= limits.storeFoundBytes) await write((to) => writeBlob(to, digest, bytes));
       },
     },
-    async remember(bundles) {
+    async remember(bundles, asked) {
       if (bundles.length === 0) return;
       await write(async (to) => {
         const kept = new Set<string>();
-        for (const [subject, about] of bySubject(bundles))
+        const wanted = new Set(asked.map(({ hex }) => hex));
+        for (const [subject, about] of bySubject(bundles, wanted)) {
+          if (!wanted.has(subject) && others++ >= limits.cachedSubjects) break;
           await extendIndex(to, Digest.fromHex('sha256', subject), about, kept);
+        }
       });
     },
     recall: (digest, known) => findInLayout(digest, reader, null, known),
@@ -134,17 +139,20 @@ export function openDirectoryCache(root: string, shown: string): DirectoryCache 
   };
 }
 
-/** Bundles by the digests that they are about. Statements are not verified here, and may name any number of digests. */
-function bySubject(bundles: readonly FoundBundle[]): ReadonlyMap<string, readonly FoundBundle[]> {
-  const subjects = new Map<string, FoundBundle[]>();
+/** Bundles by the digests that they are about, those that are wanted first. */
+function bySubject(
+  bundles: readonly FoundBundle[],
+  wanted: ReadonlySet<string>,
+): readonly (readonly [string, readonly FoundBundle[]])[] {
+  const subjects = new Map<string, FoundBundle[]>([...wanted].map((hex) => [hex, []]));
   for (const bundle of bundles) {
-    for (const { hex } of bundle.subjects.slice(0, limits.cachedSubjects)) {
+    for (const { hex } of bundle.subjects) {
       const listed = subjects.get(hex);
       if (listed !== undefined) listed.push(bundle);
       else subjects.set(hex, [bundle]);
     }
   }
-  return subjects;
+  return [...subjects].filter(([, about]) => about.length > 0);
 }
 
 function emptyIndex(subject: Digest): SubjectIndex {

@@ -95,7 +95,7 @@ async function putInDirectory(
   const present: PlannedWrite[] = [];
   for (const { digest, content, ...blob } of listBlobs(publication)) {
     tell(blob.what);
-    const isThere = await writer.holds(blob.place, digest);
+    const isThere = await writer.holds(blob.place, digest, blob.sizeBytes);
     if (!isThere) await writeBlob(writer, blob, digest, content);
     (isThere ? present : written).push(blob);
   }
