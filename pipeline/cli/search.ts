@@ -43,8 +43,9 @@ export async function searchStores<T>(
 }
 
 /** Seconds for all requests of one call together: a server may be slow ten thousand times. */
-function parseTimeout({ 'search-timeout': text, join }: SearchOptions): number {
-  if (text === undefined) return join === true ? 60 : 300;
+function parseTimeout(options: SearchOptions): number {
+  const text = options['search-timeout'];
+  if (text === undefined) return options.join === true ? 60 : 300;
   if (/^[1-9][0-9]{0,4}$/.test(text)) return Number(text);
   throw new Fault(
     'usage.search-timeout',

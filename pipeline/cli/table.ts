@@ -147,7 +147,7 @@ export const fetchCommand = {
   path: ['fetch'],
   summary: 'get the bundles about digests from where they were published',
   details:
-    'All stores are asked, in the order in which they are given. Bundles that are about the digest come out as they are, nothing is verified by that: give them to verify. With --out they are written as sha256-DIGEST.sigstore.json, else printed one a line. Exit 1 where there is no bundle for a digest, 4 where a store gave no answer.',
+    'All stores are asked, in the order in which they are given. Bundles that are about the digest come out as they are, nothing is verified by that: give them to verify. With --out they are written as sha256-DIGEST.sigstore.json, else printed one a line. Exit 1 where there is no bundle for a digest, 4 where there is none and a store gave no answer, or not a whole one.',
   operand: { placeholder: 'sha256:DIGEST', about: 'of artifacts, OCI manifests or node identities', min: 1, max: 1000 },
   options: {
     out: text('DIR', 'write the bundles into this new directory'),

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { Socket } from 'node:net';
+import { createServer } from 'node:http';
+import { type AddressInfo, Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Digest, limits } from '../../pipeline/core/index.ts';
@@ -450,6 +451,33 @@ describe('A search', () => {
         message: expect.stringContaining('the time for the search is over') as string,
       }),
     );
+  });
+
+  test('ends in its time at a server that drips, however many digests are asked for', async () => {
+    const server = createServer((_request, response) => {
+      response.writeHead(200, { 'content-length': '100000' });
+      const drip = setInterval(() => response.write(' '), 50);
+      response.on('close', () => clearInterval(drip));
+    });
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const from = `directory:http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const operands = Array.from({ length: 40 }, (_, at) => `sha256:${sha256(`file ${at}`)}`);
+    const start = performance.now();
+    const { exit, json } = await run(
+      'verify',
+      ...operands,
+      ...byPolicy,
+      '--from',
+      from,
+      '--search-timeout',
+      '1',
+      '--json',
+    );
+    expect(performance.now() - start).toBeLessThan(5000);
+    server.closeAllConnections();
+    server.close();
+    const { verdicts } = json as { verdicts: Document[] };
+    expect([exit, verdicts.filter((verdict) => verdict.exit !== 4)]).toEqual([4, []]);
   });
 
   test('does not wait for a server that asks for patience longer than its own time', async () => {
