@@ -142,7 +142,7 @@ describe('a release', () => {
   });
 
   it('says of a built-in extension which image it was taken out of, and where it lay there', () => {
-    const name = 'docker-flatcar.raw.provenance.sigstore.json';
+    const name = 'flatcar_production_image.bin.docker-flatcar.raw.provenance.sigstore.json';
     const provenance = parseProvenance(
       signedFiles(release).find((one) => one.name === name)?.statement.predicate ?? {},
     );

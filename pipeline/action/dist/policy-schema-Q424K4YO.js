@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{p as t}from"./chunk-FNTBQQ65.js";import{h as m}from"./chunk-RPYEHUWH.js";import"./chunk-OWHE5W7X.js";import"./chunk-MICWGDHD.js";import"./chunk-XWTPZRKX.js";import"./chunk-DNKRD3JE.js";import"./chunk-C7V3IE6P.js";import"./chunk-XKKKQHYX.js";import"./chunk-KXZJCJDR.js";import{k as o}from"./chunk-JEV6XPEM.js";import"./chunk-U57UL273.js";import"./chunk-CQN3NCSK.js";import"./chunk-LMWJ76UO.js";var p=async({world:r})=>(r.stdout.write(m(t())),o.admit);export{p as runPolicySchema};

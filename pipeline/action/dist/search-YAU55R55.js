@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a,b}from"./chunk-TOKPOANW.js";import"./chunk-QOYZGZA5.js";import"./chunk-QLKOCQS2.js";import"./chunk-RPYEHUWH.js";import"./chunk-KC6QLK23.js";import"./chunk-XWTPZRKX.js";import"./chunk-DNKRD3JE.js";import"./chunk-C7V3IE6P.js";import"./chunk-XKKKQHYX.js";import"./chunk-S565TLEM.js";import"./chunk-FENR7FSY.js";import"./chunk-KXZJCJDR.js";import"./chunk-JEV6XPEM.js";import"./chunk-LMWJ76UO.js";export{b as searchMaterial,a as searchStores};
