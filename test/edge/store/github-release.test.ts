@@ -28,10 +28,14 @@ beforeEach(async () => {
 });
 afterEach(() => github[Symbol.asyncDispose]());
 
+const assetName = (fileName: string): string => (fileName === 'SHA256SUMS' ? 'workers.SHA256SUMS' : fileName);
+
 /** Every file by its name: the end state that counts. */
 const wanted = (): readonly (readonly [string, string])[] =>
   [
-    ...publication.files.map(({ fileName, bytes }) => [fileName, Buffer.from(bytes).toString('hex')] as const),
+    ...publication.files.map(
+      ({ fileName, bytes }) => [assetName(fileName), Buffer.from(bytes).toString('hex')] as const,
+    ),
     ['falco.raw', small.artifactBytes.toString('hex')] as const,
   ].toSorted(([a], [b]) => compareText(a, b));
 
@@ -91,22 +95,21 @@ describe('Publishing a release', () => {
     expect(contentOf(github.releases[0]!)).toEqual(wanted());
   });
 
-  test('replaces files of a draft that are others, and those whose upload broke off', async () => {
+  test('uploads anew what broke off in a draft, and leaves alone what is of others', async () => {
     const draft = addRelease();
-    addAsset(draft, 'SHA256SUMS', 'old');
+    addAsset(draft, 'SHA256SUMS', 'of others');
     addAsset(draft, 'falco.raw', '', 'starter');
-    addAsset(draft, 'README', 'of others');
     const { written, present } = await openRelease(github).put(publication, silent);
     expect(written).toHaveLength(wanted().length);
     expect(present).toEqual([]);
-    expect(contentOf(draft).filter(([name]) => name !== 'README')).toEqual(wanted());
-    expect(draft.assets.map(({ name }) => name)).toContain('README');
+    expect(contentOf(draft).filter(([name]) => name !== 'SHA256SUMS')).toEqual(wanted());
+    expect(draft.assets.map(({ name }) => name)).toContain('SHA256SUMS');
   });
 
   test('adds to a published release that can be changed', async () => {
     const published = addRelease({ isDraft: false });
     addAsset(published, 'falco.raw', small.artifactBytes);
-    addAsset(published, 'SHA256SUMS', '', 'starter');
+    addAsset(published, 'workers.SHA256SUMS', '', 'starter');
     const { present } = await openRelease(github).put(publication, silent);
     expect(present.map(({ what }) => what)).toEqual(['falco.raw']);
     expect(contentOf(published)).toEqual(wanted());
@@ -184,7 +187,7 @@ describe('Publishing a release', () => {
     const published = addRelease({ isDraft: false });
     github.interfere = ({ method }) => {
       if (method !== 'POST') return undefined;
-      if (published.assets.length === 0) addAsset(published, publication.files[0]!.fileName, 'of the other job');
+      if (published.assets.length === 0) addAsset(published, 'workers.SHA256SUMS', 'of the other job');
       return { status: 502 };
     };
     expect((await faultOf(openRelease(github).put(publication, silent))).code).toBe('store.asset');
@@ -252,19 +255,38 @@ describe('Publishing a release', () => {
     expect(callsOf(github, 'POST')).toEqual([]);
   });
 
-  test('refuses a name that GitHub changes, and leaves no such asset', async () => {
-    const [file, ...files] = publication.files;
-    const odd = { ...publication, files: [{ ...file!, fileName: 'with space.cdx.json' }, ...files] };
-    expect(await faultOf(openRelease(github).put(odd, silent))).toMatchObject({
+  test.each(['with space.cdx.json', 'tilde~1.cdx.json', '.hidden.cdx.json', 'größe.cdx.json'])(
+    'refuses the name %s, which GitHub changes, before anything is sent',
+    async (fileName) => {
+      const [file, ...files] = publication.files;
+      const odd = { ...publication, files: [{ ...file!, fileName }, ...files] };
+      expect(await faultOf(openRelease(github).put(odd, silent))).toMatchObject({
+        code: 'usage.artifacts',
+        where: fileName,
+        next: expect.stringContaining('letters') as string,
+      });
+      expect(github.calls).toEqual([]);
+    },
+  );
+
+  test('refuses a name that GitHub changes unexpectedly, and leaves no such asset', async () => {
+    github.interfere = ({ method, url }, right) => {
+      const { body, ...answer } = right();
+      if (method !== 'POST' || !url.pathname.startsWith('/uploads')) return { ...answer, ...(body && { body }) };
+      const asset = github.releases[0]!.assets.at(-1)!;
+      Object.assign(asset, { name: `default.${asset.name}` });
+      return { ...answer, body: { ...(body as object), name: asset.name } };
+    };
+    expect(await faultOf(openRelease(github).put(publication, silent))).toMatchObject({
       code: 'store.asset',
-      where: 'with space.cdx.json',
+      where: 'workers.SHA256SUMS',
     });
     expect(github.releases.flatMap(({ assets }) => assets)).toEqual([]);
   });
 
   test('refuses two files of one name, and files that no release takes, before anything is sent', async () => {
     const [artifact] = publication.artifacts;
-    for (const change of [{ fileName: 'SHA256SUMS' }, { sizeBytes: 2 ** 31 }]) {
+    for (const change of [{ fileName: 'workers.SHA256SUMS' }, { sizeBytes: 2 ** 31 }]) {
       const odd = { ...publication, artifacts: [{ ...artifact!, ...change }] };
       expect((await faultOf(openRelease(github).put(odd, silent))).code).toBe('usage.artifacts');
     }

@@ -15,6 +15,7 @@ export type LoopbackGithub = AsyncDisposable & {
   readonly storage: { readonly origin: string; readonly calls: Call[]; readonly files: Map<string, Buffer> };
   readonly attestations: StoredAttestation[];
   readonly releases: StoredRelease[];
+  readonly tags: Set<string>;
   readonly settings: {
     /** Where the bundle of an attestation comes out. */
     bundles: 'inline' | 'storage' | 'both';
@@ -51,6 +52,7 @@ export async function openLoopbackGithub(): Promise<LoopbackGithub> {
     storage: { origin: storage.origin, calls: storage.calls, files: new Map() },
     attestations: [],
     releases: [],
+    tags: new Set(['v1']),
     settings: { bundles: 'inline', owner: 'organization', isImmutable: false, hasDigests: true, isPublic: true },
     interfere: null,
     interfereStorage: null,

@@ -7,6 +7,7 @@ import type { Sink } from '../http/body.ts';
 import { placeOf } from '../http/failure.ts';
 import { type Data, download, type GithubClient, orNull, type Transport } from './client.ts';
 import { nextOffset, numberedPerPages, type Page, type PagePlace, readPages } from './pages.ts';
+import { nameHint } from './release-plan.ts';
 import type { GithubRepository, GithubTag } from './site.ts';
 
 type Repos = Octokit['rest']['repos'];
@@ -37,6 +38,8 @@ const assetSchema = z.object({
   Pick<OfferedAsset, 'id' | 'name' | 'size' | 'digest' | 'browser_download_url'> & { state: string }
 >;
 
+const refSchema = z.object({ ref: text }) satisfies z.ZodMiniType<Pick<Data<Octokit['rest']['git']['getRef']>, 'ref'>>;
+
 export type Release = Readonly<z.output<typeof releaseSchema>>;
 export type Asset = Readonly<z.output<typeof assetSchema>>;
 
@@ -48,6 +51,11 @@ export function parseRelease(json: unknown): Release {
 /** Faults: store.answer. */
 export function parseAsset(json: unknown): Asset {
   return parseWith(assetSchema, json, 'store.answer', 'asset of a release');
+}
+
+/** Faults: store.answer. */
+export function parseRef(json: unknown): string {
+  return parseWith(refSchema, json, 'store.answer', 'tag').ref;
 }
 
 /** The digest that GitHub computed; null for older assets, and in a form that we do not know. */
@@ -114,6 +122,16 @@ export function readAssets(
   }, numberedPerPages);
 }
 
+/** Where there is no such tag, publishing a draft would make it. Faults: usage.release-tag, store.answer, network.*. */
+export async function checkTag({ octokit }: GithubClient, { owner, repo, tag }: GithubTag): Promise<void> {
+  const answer = await orNull(octokit.rest.git.getRef({ owner, repo, ref: `tags/${tag}`, request: small }));
+  if (answer !== null && parseRef(answer.data) === `refs/tags/${tag}`) return;
+  throw new Fault('usage.release-tag', `Cannot make the release ${tag}: ${owner}/${repo} has no such tag`, {
+    where: tag,
+    next: 'Push the tag first: GitHub would make it at the newest commit of the default branch, whatever was attested',
+  });
+}
+
 /** Creates a draft, once: what a lost answer was is for the caller to see. */
 export async function createDraft({ octokit }: GithubClient, { owner, repo, tag }: GithubTag): Promise<Release> {
   const request = { ...small, isOnce: true } satisfies Transport;
@@ -177,7 +195,7 @@ export async function uploadAsset(
   await deleteAsset(client, { owner, repo }, asset);
   throw new Fault('store.asset', `Cannot publish ${name}: GitHub names it another way`, {
     where: name,
-    next: 'Give the file a name of letters, digits, . _ + @ and - before it is attested',
+    next: nameHint,
   });
 }
 
