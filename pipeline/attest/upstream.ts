@@ -219,15 +219,16 @@ export function compareUpstream(
       `Cannot use the upstream list ${unused.name}: it names none of the files of the set`,
       {
         where: unused.name,
-        next: 'Give the files under the names they were published with, and the list that belongs to them; MD5 and SHA-1 do not count',
+        next: 'Give the very files that were published, and the list that belongs to them; MD5 and SHA-1 do not count',
       },
     );
   return new Map(described);
 }
 
-/** Whether a list names the file with digests that count; then all of them must be its own. Fault: upstream.digest. */
-function isListed({ fileName, digests }: Digested, list: UpstreamList): boolean {
-  const lines = list.lines.filter((line) => line.fileName === fileName);
+/** Whether a list is about the file with digests that count; then all of them must be its own. Fault: upstream.digest. */
+function isListed(file: Digested, list: UpstreamList): boolean {
+  const { fileName, digests } = file;
+  const lines = linesAbout(file, list);
   const compared = lines.flatMap(({ digest: expected }) => {
     const actual = digests.find((digest) => digest.algorithm === expected.algorithm);
     return actual === undefined ? [] : [{ actual, expected }];
@@ -243,7 +244,19 @@ function isListed({ fileName, digests }: Digested, list: UpstreamList): boolean 
   return compared.some(({ actual }) => countingAlgorithms.includes(actual.algorithm));
 }
 
-function describeDependency({ fileName, digests }: Digested, list: UpstreamList): ResourceDescriptor {
+/**
+ * By its name, else by its digest: makers give the images of all architectures one name, in directories of their own, and in one
+ * release they need different ones.
+ */
+function linesAbout({ fileName, digests }: Digested, { lines }: UpstreamList): readonly ChecksumLine[] {
+  const named = lines.filter((line) => line.fileName === fileName);
+  if (named.length > 0) return named;
+  return lines.filter((line) => digests.some((digest) => Digest.equals(digest, line.digest)));
+}
+
+function describeDependency(file: Digested, list: UpstreamList): ResourceDescriptor {
+  const { fileName, digests } = file;
+  const [line] = linesAbout(file, list);
   return {
     name: fileName,
     uri: `file:${encodeURIComponent(fileName)}`,
@@ -253,6 +266,7 @@ function describeDependency({ fileName, digests }: Digested, list: UpstreamList)
       nodeproof_verified: list.signedBy !== null,
       list: list.name,
       listSha256: list.sha256,
+      ...(line === undefined || line.fileName === fileName ? {} : { listedAs: line.fileName }),
       ...(list.signedBy === null ? {} : { openpgpFingerprint: list.signedBy.fingerprint }),
     },
   };

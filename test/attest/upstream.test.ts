@@ -176,6 +176,13 @@ describe('a file that upstream lists', () => {
     expect(found).toMatchObject([{ name, annotations: { nodeproof_verified: false } }]);
   });
 
+  it('is found by its digest where it was given another name, and the name in the list is told', async () => {
+    const lists = await verifyUpstream([{ name: 'DIGESTS', bytes: bytes(list) }], [], time);
+    const renamed = 'flatcar_production_image-x86-64.bin.bz2';
+    const found = compareUpstream([member(renamed, [sha512])], null, lists).get(renamed);
+    expect(found).toMatchObject([{ name: renamed, annotations: { list: 'DIGESTS', listedAs: name } }]);
+  });
+
   it('is refused with another digest', async () => {
     const lists = await verifyUpstream([{ name: 'DIGESTS.asc', bytes: await clearsigned(maker) }], [maker.file], time);
     const other = member(name, [Digest.of('sha512', bytes('another'))]);
@@ -183,7 +190,12 @@ describe('a file that upstream lists', () => {
   });
 
   it.each([
-    ['under another name', list.replace('.bin.bz2', '.bin.gz'), [sha512]],
+    ['with other digests alone', list.replace('.bin.bz2', '.bin.gz'), [Digest.of('sha512', bytes('another'))]],
+    [
+      'under another name with SHA-1 only',
+      `# SHA1 HASH\n${Digest.of('sha1', content).hex}  x\n`,
+      [Digest.of('sha1', content)],
+    ],
     ['with SHA-1 only', `# SHA1 HASH\n${Digest.of('sha1', content).hex}  ${name}\n`, [Digest.of('sha1', content)]],
     ['with a digest that was not computed', list, [Digest.of('sha256', content)]],
   ])('is not taken for listed %s: a list without any file of the set is refused', async (_, text, digests) => {

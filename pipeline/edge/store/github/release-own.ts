@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { decodeUtf8, Digest, Fault, limits } from '../../../core/index.ts';
+import { decodeUtf8, Digest, Fault, limits, unreachable } from '../../../core/index.ts';
 import { parseChecksumList } from '../../../formats/checksum-list/index.ts';
 import { checksumsName, readPublishedBundle, runInLanes } from '../../../store/index.ts';
 import { PassingFault, StatusFault } from '../http/failure.ts';
@@ -103,6 +103,8 @@ async function isOwn(
       return true;
     case 'artifact':
       return false;
+    default:
+      return unreachable(mark);
   }
 }
 
