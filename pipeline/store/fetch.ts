@@ -1,6 +1,7 @@
 import { type Digest, Fault, limits } from '../core/index.ts';
 import { nodeSetPredicateType } from '../release/index.ts';
 import type { BundleCache } from './cache.ts';
+import { isCutShort } from './found.ts';
 import { runInLanes } from './lanes.ts';
 import type { BundleStore, Found, FoundBundle } from './store.ts';
 
@@ -9,7 +10,7 @@ export type Fetched = {
   readonly bundles: readonly FoundBundle[];
   /** Single bundles that were junk, in stores that answered. */
   readonly passedOver: readonly Fault[];
-  /** Stores that gave no answer: what they have is not known. */
+  /** Stores that gave no answer, or one that was not read to its end: what they have is not known. */
   readonly unanswered: readonly Unanswered[];
 };
 
@@ -71,7 +72,9 @@ export class BundleSearch {
         const found = await this.#find(store, digest);
         for (const bundle of this.#takeAll(found, store.name))
           if (!bundles.has(bundle.sha256)) bundles.set(bundle.sha256, bundle);
-        passedOver.push(...found.passedOver);
+        passedOver.push(...found.passedOver.filter((fault) => !isCutShort(fault)));
+        const [cut] = found.passedOver.filter(isCutShort);
+        if (cut !== undefined) unanswered.push({ store: store.name, fault: cut });
       } catch (error) {
         if (!(error instanceof Fault)) throw error;
         unanswered.push({ store: store.name, fault: error });

@@ -52,7 +52,8 @@ export class Findings {
   }
 
   passOver(fault: Fault, from: string): void {
-    if (this.#passedOver.length >= limits.storeBundles) return;
+    const isTold = !isCutShort(fault) || this.#passedOver.some(({ code }) => code === fault.code);
+    if (this.#passedOver.length >= limits.storeBundles && isTold) return;
     const where = fault.where === undefined || fault.where === from ? from : `${from}: ${fault.where}`;
     const next = fault.next === undefined ? {} : { next: fault.next };
     this.#passedOver.push(new Fault(fault.code, fault.message, { where, cause: fault, ...next }));
@@ -75,6 +76,13 @@ export class Findings {
     throw new Fault('limit.store-bundles', `Cannot take another bundle for one digest: want at most ${most}`);
   }
 }
+
+/** Whether what a store has was not read to its end: what is behind it is not known, and nothing may be told to be "none". */
+export function isCutShort({ code }: Fault): boolean {
+  return cutShort.has(code);
+}
+
+const cutShort: ReadonlySet<string> = new Set(['limit.store-pages', 'limit.store-bundles', 'store.pages']);
 
 /**
  * Reads what a store gave for a digest. A bundle about something else is refused here already: it would only be carried on.

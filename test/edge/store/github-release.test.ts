@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { compareText, Digest } from '../../../pipeline/core/index.ts';
+import { compareText, Digest, limits } from '../../../pipeline/core/index.ts';
+import { describeSite, openReleaseStore } from '../../../pipeline/edge/store/index.ts';
 import { buildPublication, type Publication } from '../../../pipeline/store/index.ts';
 import {
   type Answer,
@@ -359,6 +360,47 @@ describe('The assets of a release', () => {
     expect(found.bundles).toHaveLength(3);
     expect(codesOf(found.passedOver).toSorted()).toEqual(['bundle.field', 'bundle.field', 'json.syntax']);
   });
+
+  test('that are too many lines are told, and the first of them are read', async () => {
+    const { bytes } = publication.files.find(({ fileName }) => fileName.endsWith('.intoto.jsonl'))!;
+    const lines = Buffer.concat([Buffer.from(bytes), Buffer.alloc(limits.bundleLines, '\n'), Buffer.from('{}')]);
+    const [published] = github.releases;
+    published!.assets = [];
+    addAsset(published!, 'many.intoto.jsonl', lines);
+    const found = await openRelease(github).find(small.file);
+    expect(found.bundles).toHaveLength(3);
+    expect(codesOf(found.passedOver)).toEqual(['limit.store-bundles']);
+  });
+
+  test('are not known to be none where GitHub hides the repository', async () => {
+    github.settings.isPublic = false;
+    expect((await faultOf(openRelease(github, { bearer: null }).find(small.file))).code).toBe('network.denied');
+  });
+
+  test.each(['https://169.254.169.254/x', 'https://10.0.0.1/x', 'https://127.0.0.1/x'])(
+    'are not downloaded from %s for github.com',
+    async (location) => {
+      const asked: string[] = [];
+      const settings = {
+        ...settingsFor(),
+        fetch: (async (url: URL) => {
+          asked.push(url.host);
+          const path = url.pathname;
+          if (/\/assets\/\d+$/.test(path)) return new Response(null, { status: 302, headers: { location } });
+          const common = { id: 1, name: 'a.sigstore.json', state: 'uploaded', size: 3, browser_download_url: location };
+          const found = { id: 1, tag_name: 'v1', draft: false, upload_url: '' };
+          return Response.json(path.endsWith('/assets') ? [common] : found);
+        }) as typeof fetch,
+      };
+      for (const bearer of [token, null]) {
+        const site = describeSite(new URL('https://api.github.com'));
+        const store = openReleaseStore({ owner: 'acme', repo: 'nodes', tag: 'v1' }, { site, token: bearer }, settings);
+        const codes = codesOf((await store.find(small.file)).passedOver);
+        expect(codes).toEqual([bearer === null ? 'store.address' : 'store.redirect']);
+      }
+      expect(new Set(asked)).toEqual(new Set(['api.github.com']));
+    },
+  );
 
   test('are read page by page', async () => {
     for (let at = 0; at < 250; at++) addAsset(github.releases[0]!, `file-${at}`, 'x');
