@@ -163,12 +163,12 @@ describe('Publishing a release', () => {
     expect(contentOf(other.releases[0]!)).toEqual(wanted());
   });
 
-  test('finds a draft behind a thousand releases', async () => {
+  test('finds a draft behind thousands of releases', async () => {
     const draft = addRelease();
-    for (let at = 0; at < 1000; at++) addRelease({ tag: `old-${at}`, isDraft: false });
+    for (let at = 0; at < 6500; at++) addRelease({ tag: `old-${at}`, isDraft: false });
     await openRelease(github).put(publication, silent);
     expect(contentOf(draft)).toEqual(wanted());
-    expect(github.releases).toHaveLength(1001);
+    expect(github.releases).toHaveLength(6501);
   });
 
   test('takes what another job uploaded meanwhile', async () => {

@@ -326,6 +326,14 @@ describe('A draft', () => {
   });
 });
 
+describe('A set', () => {
+  test('with every sign in its name that GitHub keeps is uploaded under it', async () => {
+    const odd = await makeSet('v1.2+b_3@x-y', 'falco-1.0+b_3@x.raw', 'odd');
+    await put(odd);
+    expectWhole(odd, 'v1.2+b_3@x-y');
+  });
+});
+
 describe('A directory without a set', () => {
   test('keeps the name of its checksums', async () => {
     const bundles = new Map(intel.files.map(({ fileName, bytes }) => [fileName, bytes]));

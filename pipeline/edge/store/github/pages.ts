@@ -54,10 +54,11 @@ export const numberedPerPages = [100, 20, 1];
 export async function* readPages<T>(
   list: (page: PagePlace) => Promise<Page<T> | null>,
   sizes: readonly number[] = perPages,
+  most: number = limits.storePages,
 ): AsyncGenerator<readonly T[]> {
   let after: string | null = null;
   let size = 0;
-  for (let pages = 0; pages < limits.storePages;) {
+  for (let pages = 0; pages < most;) {
     const perPage: number = sizes[size] ?? 1;
     let page: Page<T> | null;
     try {
@@ -76,5 +77,5 @@ export async function* readPages<T>(
     after = next;
     pages++;
   }
-  throw new Fault('limit.store-pages', `Cannot read on: more than ${limits.storePages} pages`);
+  throw new Fault('limit.store-pages', `Cannot read on: more than ${most} pages`);
 }

@@ -87,7 +87,8 @@ export async function findRelease(client: GithubClient, place: GithubTag): Promi
   if (published !== null) return parseRelease(published.data);
   if (client.token === null) return null;
   let oldest: Release | null = null;
-  const pages = readPages((page) => listReleases(client, place, page), numberedPerPages);
+  const list = (page: PagePlace): Promise<Page<Release> | null> => listReleases(client, place, page);
+  const pages = readPages(list, numberedPerPages, limits.githubReleasePages);
   for await (const releases of pages)
     for (const release of releases)
       if (release.draft && release.tag_name === tag && (oldest === null || release.id < oldest.id)) oldest = release;
