@@ -169,6 +169,13 @@ describe('The attestations of a repository', () => {
     expect((await faultOf(openAttestations(github, { settings }).find(release.file))).code).toBe('network.timeout');
   });
 
+  test('are given up in time where the server asks for patience again and again', async () => {
+    github.interfere = () => ({ status: 503, headers: { 'retry-after': '50' } });
+    const patient = { ...settingsFor(), wait: () => new Promise<void>(() => undefined), searchTimeoutMs: 200 };
+    const fault = await faultOf(openAttestations(github, { settings: patient }).find(release.file));
+    expect(fault.code).toMatch(/^network\./);
+  });
+
   test('that came before the server fell silent are not lost', async () => {
     offer(40, () => bundleOf(0));
     github.interfere = ({ url }) => (url.searchParams.has('after') ? { status: 200, hangs: true } : undefined);

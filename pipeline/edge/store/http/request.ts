@@ -73,9 +73,19 @@ export async function retryPassing<T>(settings: HttpSettings, step: () => Promis
       // A server whose clock is behind ours, or that wants no pause, is not asked at once again.
       const pauseMs = Math.max(error.retryAfterMs ?? 0, settings.firstPauseMs * 2 ** attempt);
       if (pauseMs > longestPauseMs) throw error;
-      await settings.wait(pauseMs);
+      await pause(settings, pauseMs);
     }
   }
+}
+
+/** A search ends when it ends, also while a server is left alone. */
+async function pause({ wait, deadline }: HttpSettings, milliseconds: number): Promise<void> {
+  if (deadline === undefined) return void (await wait(milliseconds));
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  const end = (): void => resolve();
+  deadline.addEventListener('abort', end, { once: true });
+  await Promise.race([wait(milliseconds), ended]);
+  deadline.removeEventListener('abort', end);
 }
 
 /** One attempt, redirects followed. */
