@@ -73,7 +73,7 @@ export class BundleSearch {
         for (const bundle of this.#takeAll(found, store.name))
           if (!bundles.has(bundle.sha256)) bundles.set(bundle.sha256, bundle);
         passedOver.push(...found.passedOver.filter((fault) => !isCutShort(fault)));
-        const [cut] = found.passedOver.filter(isCutShort);
+        const cut = found.passedOver.find(isCutShort);
         if (cut !== undefined) unanswered.push({ store: store.name, fault: cut });
       } catch (error) {
         if (!(error instanceof Fault)) throw error;

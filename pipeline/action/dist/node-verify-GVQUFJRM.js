@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a}from"./chunk-ZNAMI62B.js";import"./chunk-5RH4LV34.js";import"./chunk-2WDP7UIV.js";import"./chunk-QZY4KPF7.js";import"./chunk-D635MC2K.js";import"./chunk-4OEEQLHZ.js";import"./chunk-X74VFV4A.js";import"./chunk-EAJPNS76.js";import"./chunk-RU2WETZW.js";import"./chunk-KH6T3447.js";import"./chunk-4ZOMFCFL.js";import"./chunk-63CLKLM6.js";import"./chunk-WAAOPM3B.js";import"./chunk-2GFDGJGT.js";import"./chunk-WAG3VXEA.js";import"./chunk-LMWJ76UO.js";export{a as runNodeVerify};

@@ -1,5 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{q as y,s as d}from"./chunk-QZY4KPF7.js";import{a as m,h as u}from"./chunk-D635MC2K.js";import"./chunk-4OEEQLHZ.js";import"./chunk-X74VFV4A.js";import"./chunk-EAJPNS76.js";import"./chunk-RU2WETZW.js";import"./chunk-KH6T3447.js";import{a as l,k as a,q as c}from"./chunk-2GFDGJGT.js";import"./chunk-WAG3VXEA.js";import"./chunk-LMWJ76UO.js";var $=async({operands:r,options:s,world:o})=>{let n=r.map(t=>{try{let{policy:e}=d(m(o,t,c.policyBytes));return{path:t,usable:!0,problems:y(e,o.now())}}catch(e){if(!(e instanceof l))throw e;return{path:t,usable:!1,problems:[{code:e.code,where:e.where??"",message:e.message,next:e.next??""}]}}});if(s.json)o.stdout.write(u({policies:n}));else for(let t of n)o.stdout.write(f(t));return n.every(t=>t.usable)?a.admit:a.usage};function f({path:r,usable:s,problems:o}){return`${r}: ${s?o.length===0?"good":"usable, with warnings":"cannot be used"}
-`+o.map(({code:t,where:e,message:p,next:i})=>`  ${e===""?"":`${e}: `}${p} [${t}]
-${i===""?"":`    next: ${i}
-`}`).join("")}export{$ as runPolicyCheck};

@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{p as t}from"./chunk-QZY4KPF7.js";import{h as m}from"./chunk-D635MC2K.js";import"./chunk-4OEEQLHZ.js";import"./chunk-X74VFV4A.js";import"./chunk-EAJPNS76.js";import"./chunk-RU2WETZW.js";import"./chunk-KH6T3447.js";import{k as o}from"./chunk-2GFDGJGT.js";import"./chunk-WAG3VXEA.js";import"./chunk-LMWJ76UO.js";var p=async({world:r})=>(r.stdout.write(m(t())),o.admit);export{p as runPolicySchema};

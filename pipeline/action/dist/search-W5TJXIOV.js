@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a,b}from"./chunk-KPNN2Y7P.js";import"./chunk-RBYMMRXG.js";import"./chunk-D635MC2K.js";import"./chunk-U7QYGDRL.js";import"./chunk-EAJPNS76.js";import"./chunk-RU2WETZW.js";import"./chunk-KH6T3447.js";import"./chunk-B6YYKVPY.js";import"./chunk-WAAOPM3B.js";import"./chunk-2GFDGJGT.js";import"./chunk-LMWJ76UO.js";export{b as searchMaterial,a as searchStores};
