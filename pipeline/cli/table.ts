@@ -99,7 +99,7 @@ export const publishCommand = {
   path: ['publish'],
   summary: 'put the bundles of a release where clients look for them by digest',
   details:
-    'DIR is what attest wrote. directory:PATH is a content-addressed layout for any web server (pipeline/store/README.md); oci:HOST/REPOSITORY takes bundles as cosign writes them, attached to the files given with --artifacts, and lists them under the digest of every subject; github-attestations:OWNER/REPO takes the bundles alone; release:OWNER/REPO@TAG takes all files as assets, uploaded into a draft that is published then. A second run writes only what is missing.',
+    'DIR is what attest wrote. directory:PATH is a content-addressed layout for any web server (pipeline/store/README.md); oci:HOST/REPOSITORY takes bundles as cosign writes them, attached to the files given with --artifacts, and lists them under the digest of every subject; github-attestations:OWNER/REPO takes the bundles alone; release:OWNER/REPO@TAG takes all files as assets, with the checksums as SET.SHA256SUMS, uploaded into a draft that is published then; the tag must be there. A second run writes only what is missing.',
   operand: { placeholder: 'DIR', about: 'directory that attest wrote', min: 1, max: 1 },
   options: {
     to: list(

@@ -148,6 +148,8 @@ export const limits = {
   /** Bytes of one page of GitHub's API with the bundles in it, and of an address in it. */
   githubPageBytes: 32 * MiB,
   addressBytes: 16 * KiB,
+  /** Pages of releases among which a draft is looked for: GitHub lists no more than 10,000 releases, a hundred on a page. */
+  githubReleasePages: 100,
   /** What GitHub takes: bytes and subjects of one attestation, and bytes of a release's asset. */
   githubAttestationBytes: 16 * MiB,
   githubSubjects: 1024,

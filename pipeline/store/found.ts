@@ -88,8 +88,15 @@ function placed(fault: Fault, from: string): Fault {
 
 /** A bundle that broke off on its way, that is listed and kept back, or for which there was no room, is no junk. */
 function saysNothing(code: FaultCode): boolean {
-  return exitOf(code) === exit.unavailable || code === 'store.missing' || code === 'limit.store-bundles';
+  return exitOf(code) === exit.unavailable || withheld.has(code);
 }
+
+const withheld: ReadonlySet<string> = new Set([
+  'store.missing',
+  'store.pages',
+  'limit.store-bundles',
+  'limit.store-pages',
+]);
 
 /**
  * Reads what a store gave for a digest. A bundle about something else is refused here already: it would only be carried on.

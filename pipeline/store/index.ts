@@ -14,7 +14,15 @@ export {
   parseLayers,
 } from './oci-documents.ts';
 export { manifestSubjects } from './artifact.ts';
-export { buildPublication, isReleaseName, type Publication, type PublishedBundle } from './publication.ts';
+export {
+  buildPublication,
+  checksumsName,
+  isReleaseName,
+  type Publication,
+  type PublishedBundle,
+  type PublishedFile,
+  readPublishedBundle,
+} from './publication.ts';
 export {
   nodeSetTag,
   type PlannedBlob,

@@ -51,7 +51,7 @@ export function isReleaseName(fileName: string): boolean {
   return isPublishedName(fileName) || /\.(?:intoto\.jsonl|summary\.md)$/.test(fileName);
 }
 
-const checksumsName = 'SHA256SUMS';
+export const checksumsName = 'SHA256SUMS';
 const sbomSuffix = '.cdx.json';
 const packSuffix = '.trust-pack.json';
 
@@ -66,7 +66,7 @@ export function buildPublication(
 ): Publication {
   const names = [...files.keys()].filter(isPublishedName).sort();
   const entries = names.map((name) => [name, files.get(name) ?? new Uint8Array()] as const);
-  const bundles = distinct(entries.filter(([name]) => name.endsWith('.sigstore.json')).map(readBundle));
+  const bundles = distinct(entries.filter(([name]) => name.endsWith('.sigstore.json')).map(readPublishedBundle));
   if (bundles.length === 0) {
     throw new Fault('usage.bundles', 'Cannot publish: no .sigstore.json in the directory', {
       next: 'Give the directory that nodeproof attest wrote',
@@ -88,7 +88,8 @@ export function buildPublication(
   };
 }
 
-function readBundle([fileName, bytes]: readonly [string, Uint8Array]): PublishedBundle {
+/** Faults: publication.statement, and those of parseBundle and parseStatement, with the file's name. */
+export function readPublishedBundle([fileName, bytes]: readonly [string, Uint8Array]): PublishedBundle {
   return within(fileName, () => {
     const bundle = parseBundle(bytes);
     const { mediaType } = bundle;

@@ -71,7 +71,7 @@ describe.each(commands)('nodeproof %s', (_name, spec) => {
 });
 
 /** What reads the world as it is rather than a file of junk. */
-const withoutInput = new Set(['policy schema', 'node collect', 'demo']);
+const withoutInput = new Set(['policy schema', 'node collect', 'node lint', 'demo']);
 
 describe.each(commands.filter(([name]) => !withoutInput.has(name)))('nodeproof %s', (_name, spec) => {
   test.each(['junk', 'missing'])('tells a file that is %s in a coded line', async (file) => {

@@ -31,10 +31,10 @@ describe('sbom', () => {
   it('writes one for each file and each extension that an image merges', async () => {
     expect((await sbom(demo.image, demo.falco, '--out', 'sboms')).exit).toBe(0);
     expect(readdirSync(workshop.path('sboms')).sort()).toEqual([
-      'containerd-flatcar.raw.cdx.json',
-      'docker-flatcar.raw.cdx.json',
       'falco.raw.cdx.json',
       'flatcar_production_image.bin.cdx.json',
+      'flatcar_production_image.bin.containerd-flatcar.raw.cdx.json',
+      'flatcar_production_image.bin.docker-flatcar.raw.cdx.json',
     ]);
     for (const name of readdirSync(workshop.path('sboms')))
       expect([name, check(JSON.parse(readFileSync(workshop.path(`sboms/${name}`), 'utf8')))]).toEqual([name, null]);

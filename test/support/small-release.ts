@@ -21,11 +21,15 @@ export type SmallRelease = {
 export const provenanceType = 'https://slsa.dev/provenance/v1';
 export const sbomType = 'https://cyclonedx.org/bom';
 
-export async function makeSmallRelease(content = 'not a real sysext'): Promise<SmallRelease> {
+/** Made twice, the same content has other signatures. */
+export async function makeSmallRelease(
+  content = 'not a real sysext',
+  { name = 'falco.raw', set = 'workers' }: { readonly name?: string; readonly set?: string } = {},
+): Promise<SmallRelease> {
   const artifactBytes = Buffer.from(content);
   const file = Digest.of('sha256', artifactBytes);
   const identity = Digest.of('sha256', `identity of ${content}`);
-  const oci = { kind: 'sysext', fileName: 'falco.raw', sha256: file.hex, sizeBytes: artifactBytes.byteLength } as const;
+  const oci = { kind: 'sysext', fileName: name, sha256: file.hex, sizeBytes: artifactBytes.byteLength } as const;
   const manifest = ociManifestDigest(oci);
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const signer = buildKeySigner(Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' })));
@@ -35,29 +39,29 @@ export async function makeSmallRelease(content = 'not a real sysext'): Promise<S
     const bundle = await signer.signStatement(Buffer.from(JSON.stringify(statement)), inTotoPayloadType);
     return Buffer.concat([bundle, Buffer.from('\n')]);
   };
-  const subject = (name: string, role: string, { hex }: Digest) => ({
-    name,
+  const subject = (called: string, role: string, { hex }: Digest) => ({
+    name: called,
     digest: { sha256: hex },
     annotations: { role },
   });
-  const itself = subject('falco.raw', 'sysext', file);
+  const itself = subject(name, 'sysext', file);
   const files = new Map<string, Uint8Array>([
     [
-      'falco.raw.provenance.sigstore.json',
-      await sign(provenanceType, [itself, subject('falco.raw as OCI artifact', 'oci-manifest', manifest)]),
+      `${name}.provenance.sigstore.json`,
+      await sign(provenanceType, [itself, subject(`${name} as OCI artifact`, 'oci-manifest', manifest)]),
     ],
-    ['falco.raw.sbom.sigstore.json', await sign(sbomType, [itself])],
+    [`${name}.sbom.sigstore.json`, await sign(sbomType, [itself])],
     [
-      'workers.node-set.sigstore.json',
+      `${set}.node-set.sigstore.json`,
       await sign(nodeSetPredicateType, [subject('identity', 'identity', identity), itself]),
     ],
-    ['falco.raw.cdx.json', Buffer.from('{"bomFormat":"CycloneDX"}\n')],
-    ['workers.trust-pack.json', encodePack(signer.by.publicKeyPem)],
+    [`${name}.cdx.json`, Buffer.from('{"bomFormat":"CycloneDX"}\n')],
+    [`${set}.trust-pack.json`, encodePack(set, signer.by.publicKeyPem)],
   ]);
   const sums = [...files].map(([name, bytes]) => `${createHash('sha256').update(bytes).digest('hex')}  ${name}\n`);
-  files.set('SHA256SUMS', Buffer.from(`${sums.join('')}${file.hex}  falco.raw\n`));
+  files.set('SHA256SUMS', Buffer.from(`${sums.join('')}${file.hex}  ${name}\n`));
   const artifact = {
-    path: 'falco.raw',
+    path: name,
     sizeBytes: artifactBytes.byteLength,
     digest: file,
     content: new Blob([artifactBytes]),
@@ -65,9 +69,9 @@ export async function makeSmallRelease(content = 'not a real sysext'): Promise<S
   return { files, artifact, artifactBytes, publicKeyPem: signer.by.publicKeyPem, file, manifest, identity };
 }
 
-function encodePack(publicKeyPem: string): Uint8Array {
+function encodePack(name: string, publicKeyPem: string): Uint8Array {
   return encodeTrustPack({
-    name: 'workers',
+    name,
     version: 1,
     issuedAt: '2026-11-22T12:00:00Z',
     expiresAt: null,

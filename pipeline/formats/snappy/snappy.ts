@@ -12,6 +12,8 @@ export function decodeSnappy(input: Uint8Array, maxBytes: number): Uint8Array<Ar
   const { sizeBytes, at } = readLength(input);
   if (sizeBytes > maxBytes)
     throw new Fault('limit.snappy', `Cannot decode a Snappy block: ${sizeBytes} bytes, want at most ${maxBytes}`);
+  if (sizeBytes > Math.max(smallBytes, (input.length - at) * mostExpansion))
+    throw malformed('snappy.length', `${input.length - at} bytes of content, too few for ${sizeBytes}`, at);
   const output = new Uint8Array(sizeBytes);
   let from = at;
   let to = 0;
@@ -36,6 +38,10 @@ export function decodeSnappy(input: Uint8Array, maxBytes: number): Uint8Array<Ar
   if (to !== sizeBytes) throw malformed('snappy.length', `${to} bytes, want ${sizeBytes}`, from);
   return output;
 }
+
+/** A copy of 64 bytes takes 3, and nothing makes more of less: a few bytes cannot ask for much memory. */
+const mostExpansion = 64 / 3;
+const smallBytes = 65_536;
 
 /** §1: a little-endian varint of at most 32 bits. */
 function readLength(input: Uint8Array): { readonly sizeBytes: number; readonly at: number } {

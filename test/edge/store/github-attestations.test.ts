@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { Digest } from '../../../pipeline/core/index.ts';
-import { buildPublication, type Publication } from '../../../pipeline/store/index.ts';
+import { Digest, type Fault } from '../../../pipeline/core/index.ts';
+import { BundleSearch, buildPublication, type Publication } from '../../../pipeline/store/index.ts';
 import {
   type Answer,
   encodeSnappy,
@@ -55,14 +55,24 @@ describe('The attestations of a repository', () => {
     );
   });
 
-  test('are none where GitHub knows no such repository or digest', async () => {
-    github.settings.isPublic = false;
-    expect(await openAttestations(github, { bearer: null }).find(release.file)).toEqual({
-      bundles: [],
-      passedOver: [],
-      unread: [],
-    });
-  });
+  test.each([200, 404] as const)(
+    'are none where GitHub says so (%i) of a repository or owner that is seen',
+    async (noneIs) => {
+      github.settings.noneIs = noneIs;
+      const none = { bundles: [], passedOver: [], unread: [] };
+      expect(await openAttestations(github, { bearer: null }).find(release.file)).toEqual(none);
+      expect(await openAttestations(github, { bearer: null, repo: null }).find(release.file)).toEqual(none);
+    },
+  );
+
+  test.each(['nodes', null])(
+    'are not known to be none where GitHub hides the repository or owner (%s)',
+    async (repo) => {
+      github.settings.isPublic = false;
+      const fault = await faultOf(openAttestations(github, { bearer: null, repo }).find(release.file));
+      expect(fault).toMatchObject({ code: 'network.denied', next: expect.stringContaining('hides') as string });
+    },
+  );
 
   test.each(['organization', 'user'] as const)('of all its repositories are found for an %s', async (owner) => {
     await openAttestations(github).put(publication, silent);
@@ -104,12 +114,20 @@ describe('The attestations of a repository', () => {
     offer(1, () => bundleOf(0));
     github.interfere = (call, right) => ({
       ...right(),
-      headers: { link: `<${call.url.origin}/x?after=a>; rel="next"` },
+      headers: { link: `<${call.url.origin}/x?after=9>; rel="next"` },
     });
     const found = await openAttestations(github).find(release.file);
     expect(found.bundles).toHaveLength(1);
     expect(codesOf(found.unread)).toEqual(['store.pages']);
     expect(github.calls.length).toBe(2);
+  });
+
+  test('of which the next page is not there are told not to be all', async () => {
+    offer(40, () => bundleOf(0));
+    github.interfere = ({ url }) => (url.searchParams.has('after') ? { status: 404 } : undefined);
+    const found = await openAttestations(github).find(release.file);
+    expect(found.bundles).toHaveLength(1);
+    expect(codesOf(found.unread)).toEqual(['store.pages']);
   });
 
   test('are asked for in smaller pages where a page is too large', async () => {
@@ -124,10 +142,38 @@ describe('The attestations of a repository', () => {
     expect(github.calls.map(({ url }) => url.searchParams.get('per_page'))).toEqual(['30', '5', '5', '5']);
   });
 
+  test.each(['<ORIGIN/x?page=2>; rel="next"', '<ORIGIN/x?after=a>; title="x"; rel="next"', '<>; rel="next"'])(
+    'are not taken for all where the next page cannot be told from %s',
+    async (link) => {
+      offer(1, () => bundleOf(0));
+      github.interfere = (_call, right) => ({ ...right(), headers: { link: link.replace('ORIGIN', github.origin) } });
+      const found = await openAttestations(github).find(release.file);
+      expect(found.bundles).toHaveLength(1);
+      expect(codesOf(found.unread)).toEqual(['store.pages']);
+    },
+  );
+
+  test('that hide behind junk are not told to be none, nor is the list told to be whole', async () => {
+    offer(1, () => bundleOf(1));
+    offer(2000, (at) => ({ junk: at }));
+    offer(1, () => bundleOf(0));
+    const [answer] = await new BundleSearch([openAttestations(github)], null, silent).ask([release.file]);
+    expect(answer?.bundles).toHaveLength(1);
+    expect(answer?.passedOver.map(({ code }) => code)).not.toContain('limit.store-bundles');
+    expect(answer?.unanswered.map(({ fault }) => fault.code)).toEqual(['limit.store-bundles']);
+  });
+
   test('are given up where the server never answers', async () => {
     github.interfere = () => ({ status: 200, hangs: true });
     const settings = { ...settingsFor(), timeoutMs: 50, searchTimeoutMs: 300 };
     expect((await faultOf(openAttestations(github, { settings }).find(release.file))).code).toBe('network.timeout');
+  });
+
+  test('are given up in time where the server asks for patience again and again', async () => {
+    github.interfere = () => ({ status: 503, headers: { 'retry-after': '50' } });
+    const patient = { ...settingsFor(), wait: waitForever, searchTimeoutMs: 200 };
+    const fault = await faultOf(openAttestations(github, { settings: patient }).find(release.file));
+    expect(fault.code).toMatch(/^network\./);
   });
 
   test('that came before the server fell silent are not lost', async () => {
@@ -323,6 +369,37 @@ describe('Publishing attestations', () => {
     expect(github.attestations).toHaveLength(3);
   });
 
+  test('does not take a bundle for missing that storage withholds, but one that it has lost', async () => {
+    await openAttestations(github).put(publication, silent);
+    github.settings.bundles = 'storage';
+    github.interfereStorage = () => ({ status: 403 });
+    expect((await faultOf(openAttestations(github).put(publication, silent))).code).toBe('network.denied');
+    github.interfereStorage = () => ({ status: 302, headers: { location: 'http://storage.example' } });
+    expect((await faultOf(openAttestations(github).put(publication, silent))).code).toBe('store.redirect');
+    expect(github.attestations).toHaveLength(3);
+    github.interfereStorage = () => ({ status: 404 });
+    expect((await openAttestations(github).put(publication, silent)).written).toHaveLength(3);
+  });
+
+  test.each([{ id: 2 ** 60 }, { id: null }, { id: '7' }, {}])(
+    'takes an answer without a number of use: %j',
+    async (body) => {
+      github.interfere = ({ method }, right) => (method === 'POST' && right() ? { status: 201, body } : undefined);
+      const { written } = await openAttestations(github).put(publication, silent);
+      expect(written).toHaveLength(3);
+      for (const each of written) expect(each).not.toHaveProperty('id');
+    },
+  );
+
+  test('repeats no token that an answer repeats', async () => {
+    github.interfere = ({ method, headers }) =>
+      method === 'POST' ? { status: 403, body: message(`No access with ${headers.authorization}`) } : undefined;
+    const fault = await faultOf(openAttestations(github).put(publication, silent));
+    expect(fault.code).toBe('network.denied');
+    for (let each: unknown = fault; each instanceof Error; each = each.cause)
+      expect(`${each.message} ${(each as Fault).where} ${(each as Fault).next}`).not.toContain(token);
+  });
+
   test.each([
     [403, 'Resource not accessible by integration', 'network.denied', 'permissions: attestations: write'],
     [403, 'Resource protected by organization SAML enforcement', 'network.denied', 'single sign-on'],
@@ -385,6 +462,15 @@ describe('A rate limit', () => {
     expect(pauses).toEqual([pause]);
   });
 
+  test('whose end is past by our clock is not asked into at once', async () => {
+    const past = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': reset('2026-11-22T11:00:00Z') };
+    github.interfere = () => ({ status: 403, headers: past, body: message('x') });
+    const pauses: number[] = [];
+    const store = openAttestations(github, { settings: settingsFor(pauses) });
+    expect((await faultOf(store.find(release.file))).code).toBe('network.status');
+    expect(pauses).toEqual([100, 200, 400]);
+  });
+
   test('that lasts longer is told, with the time to try again', async () => {
     github.interfere = () => ({
       status: 403,
@@ -399,3 +485,8 @@ describe('A rate limit', () => {
     expect(pauses).toEqual([]);
   });
 });
+
+/** A pause that nothing but the end of the search ends. */
+function waitForever(_milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('the search ended'))));
+}

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Fault } from '../../../pipeline/core/index.ts';
 import { describeSite, parseOwner, parseTag } from '../../../pipeline/edge/store/index.ts';
+import { inwardProblem } from '../../../pipeline/edge/store/http/address.ts';
 import { nextCursor, nextOffset } from '../../../pipeline/edge/store/github/pages.ts';
 import {
   parseAttestationPage,
@@ -9,7 +10,7 @@ import {
   readAttestation,
 } from '../../../pipeline/edge/store/github/attestation-api.ts';
 import { openGithubClient } from '../../../pipeline/edge/store/github/client.ts';
-import { parseAsset, parseList, parseRelease } from '../../../pipeline/edge/store/github/release-api.ts';
+import { parseAsset, parseList, parseRef, parseRelease } from '../../../pipeline/edge/store/github/release-api.ts';
 import { settingsFor } from './settings.ts';
 
 const release = {
@@ -33,6 +34,8 @@ const readers: Readonly<Record<string, { readonly read: (json: unknown) => unkno
   'a page of attestations': { read: parseAttestationPage, valid: { attestations: [{ bundle: {} }] } },
   'a created attestation': { read: parseCreated, valid: { id: 3 } },
   'a release': { read: parseRelease, valid: release },
+  'a release of a server without immutable ones': { read: parseRelease, valid: { ...release, immutable: null } },
+  'a tag': { read: parseRef, valid: { ref: 'refs/tags/v1' } },
   'an asset': { read: parseAsset, valid: asset },
   'a list of releases': { read: (json) => parseList(json, parseRelease), valid: [release, release] },
 };
@@ -92,7 +95,7 @@ describe('A link to the next page', () => {
       'a=',
     );
     expect(nextCursor('<https://x/y?after=a>; rel="last"')).toBeNull();
-    expect(nextCursor('<https://x/y>; rel="next"')).toBeNull();
+    expect(nextCursor(null)).toBeNull();
     expect(nextOffset('<https://x/y?page=2>; rel="next"', 100, 100)).toBe('200');
     expect(nextOffset(null, 100, 100)).toBeNull();
   });
@@ -101,11 +104,57 @@ describe('A link to the next page', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 2000, unit: 'binary' }), (text) => {
         for (const link of [text, `<${text}>; rel="next"`, `<https://x/?after=${text}>; rel="next"`])
-          expect(nextCursor(link) ?? 'none').toMatch(/^[\x21-\x7e]{1,1024}$/);
+          faultOrValue(() => expect(nextCursor(link) ?? 'none').toMatch(/^[\x21-\x7e]{1,1024}$/));
       }),
     );
-    expect(nextCursor('<'.repeat(1_000_000))).toBeNull();
-    expect(nextCursor(`${' '.repeat(16_000)}<`.repeat(10))).toBeNull();
+    for (const link of ['<'.repeat(1_000_000), `${' '.repeat(16_000)}<`.repeat(10), '<https://x/y>; rel="next"'])
+      expect(() => nextCursor(link)).toThrow(expect.objectContaining({ code: 'store.pages' }));
+  });
+});
+
+describe('An address that a server gave', () => {
+  const problem = (target: string, server: string, isPublic = false) =>
+    inwardProblem(new URL(target), new URL(server), isPublic);
+  const github = 'https://api.github.com';
+
+  test.each([
+    ['https://127.0.0.1/x', 'this machine itself'],
+    ['https://127.1/x', 'this machine itself'],
+    ['https://0.0.0.0/x', 'this machine itself'],
+    ['https://[::1]/x', 'this machine itself'],
+    ['https://[::]/x', 'this machine itself'],
+    ['https://[::ffff:127.0.0.1]/x', 'this machine itself'],
+    ['https://localhost./x', 'this machine itself'],
+    ['https://a.localhost/x', 'this machine itself'],
+    ['https://169.254.169.254/latest/meta-data', 'an address of this link'],
+    ['https://[fe80::1]/x', 'an address of this link'],
+    ['https://10.1.2.3/x', 'a private address'],
+    ['https://172.31.0.1/x', 'a private address'],
+    ['https://192.168.0.1/x', 'a private address'],
+    ['https://100.64.0.1/x', 'a private address'],
+    ['https://[fd00:ec2::254]/x', 'a private address'],
+    ['https://[::ffff:10.0.0.1]/x', 'a private address'],
+  ])('is not followed from the internet to %s', (target, expected) => {
+    expect(problem(target, github, true)).toBe(expected);
+    expect(problem(target, 'https://192.0.2.1')).toBe(expected);
+  });
+
+  test.each([
+    ['https://storage.example/x', github, true],
+    ['https://192.0.2.1/x', github, true],
+    ['https://172.32.0.1/x', github, true],
+    ['https://10.0.0.4/x', 'https://git.corp.example/api/v3', false],
+    ['https://10.0.0.4/x', 'https://192.168.0.1/api/v3', false],
+    ['https://192.0.2.1/x', 'https://10.0.0.1/api/v3', false],
+    ['http://127.0.0.1:1234/x', 'http://localhost:5', false],
+  ])('is followed to %s from %s', (target, server, isPublic) => {
+    expect(problem(target, server, isPublic)).toBeNull();
+  });
+
+  test('of a private network is one of neither this machine nor this link', () => {
+    for (const server of ['https://git.corp.example', 'https://10.0.0.1'])
+      for (const target of ['https://127.0.0.1/x', 'https://169.254.169.254/x'])
+        expect(problem(target, server)).not.toBeNull();
   });
 });
 

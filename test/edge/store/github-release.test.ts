@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { compareText, Digest } from '../../../pipeline/core/index.ts';
+import { compareText, Digest, limits } from '../../../pipeline/core/index.ts';
+import { describeSite, openReleaseStore } from '../../../pipeline/edge/store/index.ts';
 import { buildPublication, type Publication } from '../../../pipeline/store/index.ts';
 import {
   type Answer,
@@ -28,10 +29,14 @@ beforeEach(async () => {
 });
 afterEach(() => github[Symbol.asyncDispose]());
 
+const assetName = (fileName: string): string => (fileName === 'SHA256SUMS' ? 'workers.SHA256SUMS' : fileName);
+
 /** Every file by its name: the end state that counts. */
 const wanted = (): readonly (readonly [string, string])[] =>
   [
-    ...publication.files.map(({ fileName, bytes }) => [fileName, Buffer.from(bytes).toString('hex')] as const),
+    ...publication.files.map(
+      ({ fileName, bytes }) => [assetName(fileName), Buffer.from(bytes).toString('hex')] as const,
+    ),
     ['falco.raw', small.artifactBytes.toString('hex')] as const,
   ].toSorted(([a], [b]) => compareText(a, b));
 
@@ -91,22 +96,21 @@ describe('Publishing a release', () => {
     expect(contentOf(github.releases[0]!)).toEqual(wanted());
   });
 
-  test('replaces files of a draft that are others, and those whose upload broke off', async () => {
+  test('uploads anew what broke off in a draft, and leaves alone what is of others', async () => {
     const draft = addRelease();
-    addAsset(draft, 'SHA256SUMS', 'old');
+    addAsset(draft, 'SHA256SUMS', 'of others');
     addAsset(draft, 'falco.raw', '', 'starter');
-    addAsset(draft, 'README', 'of others');
     const { written, present } = await openRelease(github).put(publication, silent);
     expect(written).toHaveLength(wanted().length);
     expect(present).toEqual([]);
-    expect(contentOf(draft).filter(([name]) => name !== 'README')).toEqual(wanted());
-    expect(draft.assets.map(({ name }) => name)).toContain('README');
+    expect(contentOf(draft).filter(([name]) => name !== 'SHA256SUMS')).toEqual(wanted());
+    expect(draft.assets.map(({ name }) => name)).toContain('SHA256SUMS');
   });
 
   test('adds to a published release that can be changed', async () => {
     const published = addRelease({ isDraft: false });
     addAsset(published, 'falco.raw', small.artifactBytes);
-    addAsset(published, 'SHA256SUMS', '', 'starter');
+    addAsset(published, 'workers.SHA256SUMS', '', 'starter');
     const { present } = await openRelease(github).put(publication, silent);
     expect(present.map(({ what }) => what)).toEqual(['falco.raw']);
     expect(contentOf(published)).toEqual(wanted());
@@ -159,12 +163,12 @@ describe('Publishing a release', () => {
     expect(contentOf(other.releases[0]!)).toEqual(wanted());
   });
 
-  test('finds a draft behind a thousand releases', async () => {
+  test('finds a draft behind thousands of releases', async () => {
     const draft = addRelease();
-    for (let at = 0; at < 1000; at++) addRelease({ tag: `old-${at}`, isDraft: false });
+    for (let at = 0; at < 6500; at++) addRelease({ tag: `old-${at}`, isDraft: false });
     await openRelease(github).put(publication, silent);
     expect(contentOf(draft)).toEqual(wanted());
-    expect(github.releases).toHaveLength(1001);
+    expect(github.releases).toHaveLength(6501);
   });
 
   test('takes what another job uploaded meanwhile', async () => {
@@ -184,7 +188,7 @@ describe('Publishing a release', () => {
     const published = addRelease({ isDraft: false });
     github.interfere = ({ method }) => {
       if (method !== 'POST') return undefined;
-      if (published.assets.length === 0) addAsset(published, publication.files[0]!.fileName, 'of the other job');
+      if (published.assets.length === 0) addAsset(published, 'workers.SHA256SUMS', 'of the other job');
       return { status: 502 };
     };
     expect((await faultOf(openRelease(github).put(publication, silent))).code).toBe('store.asset');
@@ -252,19 +256,38 @@ describe('Publishing a release', () => {
     expect(callsOf(github, 'POST')).toEqual([]);
   });
 
-  test('refuses a name that GitHub changes, and leaves no such asset', async () => {
-    const [file, ...files] = publication.files;
-    const odd = { ...publication, files: [{ ...file!, fileName: 'with space.cdx.json' }, ...files] };
-    expect(await faultOf(openRelease(github).put(odd, silent))).toMatchObject({
+  test.each(['with space.cdx.json', 'tilde~1.cdx.json', '.hidden.cdx.json', 'größe.cdx.json'])(
+    'refuses the name %s, which GitHub changes, before anything is sent',
+    async (fileName) => {
+      const [file, ...files] = publication.files;
+      const odd = { ...publication, files: [{ ...file!, fileName }, ...files] };
+      expect(await faultOf(openRelease(github).put(odd, silent))).toMatchObject({
+        code: 'usage.artifacts',
+        where: fileName,
+        next: expect.stringContaining('letters') as string,
+      });
+      expect(github.calls).toEqual([]);
+    },
+  );
+
+  test('refuses a name that GitHub changes unexpectedly, and leaves no such asset', async () => {
+    github.interfere = ({ method, url }, right) => {
+      const { body, ...answer } = right();
+      if (method !== 'POST' || !url.pathname.startsWith('/uploads')) return { ...answer, ...(body && { body }) };
+      const asset = github.releases[0]!.assets.at(-1)!;
+      Object.assign(asset, { name: `default.${asset.name}` });
+      return { ...answer, body: { ...(body as object), name: asset.name } };
+    };
+    expect(await faultOf(openRelease(github).put(publication, silent))).toMatchObject({
       code: 'store.asset',
-      where: 'with space.cdx.json',
+      where: 'workers.SHA256SUMS',
     });
     expect(github.releases.flatMap(({ assets }) => assets)).toEqual([]);
   });
 
   test('refuses two files of one name, and files that no release takes, before anything is sent', async () => {
     const [artifact] = publication.artifacts;
-    for (const change of [{ fileName: 'SHA256SUMS' }, { sizeBytes: 2 ** 31 }]) {
+    for (const change of [{ fileName: 'workers.SHA256SUMS' }, { sizeBytes: 2 ** 31 }]) {
       const odd = { ...publication, artifacts: [{ ...artifact!, ...change }] };
       expect((await faultOf(openRelease(github).put(odd, silent))).code).toBe('usage.artifacts');
     }
@@ -337,6 +360,47 @@ describe('The assets of a release', () => {
     expect(found.bundles).toHaveLength(3);
     expect(codesOf(found.passedOver).toSorted()).toEqual(['bundle.field', 'bundle.field', 'json.syntax']);
   });
+
+  test('that are too many lines are told, and the first of them are read', async () => {
+    const { bytes } = publication.files.find(({ fileName }) => fileName.endsWith('.intoto.jsonl'))!;
+    const lines = Buffer.concat([Buffer.from(bytes), Buffer.alloc(limits.bundleLines, '\n'), Buffer.from('{}')]);
+    const [published] = github.releases;
+    published!.assets = [];
+    addAsset(published!, 'many.intoto.jsonl', lines);
+    const found = await openRelease(github).find(small.file);
+    expect(found.bundles).toHaveLength(3);
+    expect(codesOf(found.unread)).toEqual(['limit.bundle-lines']);
+  });
+
+  test('are not known to be none where GitHub hides the repository', async () => {
+    github.settings.isPublic = false;
+    expect((await faultOf(openRelease(github, { bearer: null }).find(small.file))).code).toBe('network.denied');
+  });
+
+  test.each(['https://169.254.169.254/x', 'https://10.0.0.1/x', 'https://127.0.0.1/x'])(
+    'are not downloaded from %s for github.com',
+    async (location) => {
+      const asked: string[] = [];
+      const settings = {
+        ...settingsFor(),
+        fetch: (async (url: URL) => {
+          asked.push(url.host);
+          const path = url.pathname;
+          if (/\/assets\/\d+$/.test(path)) return new Response(null, { status: 302, headers: { location } });
+          const common = { id: 1, name: 'a.sigstore.json', state: 'uploaded', size: 3, browser_download_url: location };
+          const found = { id: 1, tag_name: 'v1', draft: false, upload_url: '' };
+          return Response.json(path.endsWith('/assets') ? [common] : found);
+        }) as typeof fetch,
+      };
+      for (const bearer of [token, null]) {
+        const site = describeSite(new URL('https://api.github.com'));
+        const store = openReleaseStore({ owner: 'acme', repo: 'nodes', tag: 'v1' }, { site, token: bearer }, settings);
+        const codes = codesOf((await store.find(small.file)).passedOver);
+        expect(codes).toEqual([bearer === null ? 'store.address' : 'store.redirect']);
+      }
+      expect(new Set(asked)).toEqual(new Set(['api.github.com']));
+    },
+  );
 
   test('are read page by page', async () => {
     for (let at = 0; at < 250; at++) addAsset(github.releases[0]!, `file-${at}`, 'x');

@@ -98,6 +98,18 @@ describe('A Snappy block', () => {
     expect(text(decodeSnappy(Uint8Array.from(bytes), 100))).toBe(wanted);
   });
 
+  test('that holds as many copies as can be is no bomb', () => {
+    const elements = [
+      { literal: Uint8Array.of(97), width: 0 as const },
+      ...Array.from({ length: 5000 }, () => ({ offset: 1, length: 64, width: 2 as const })),
+    ];
+    expect(decodeSnappy(encode(elements), MiB)).toHaveLength(320_001);
+  });
+
+  test('with a length that its few bytes cannot have is refused before there is room for it', () => {
+    expect(() => decodeSnappy(Uint8Array.of(0x80, 0x80, 0x80, 0x08, 0, 97), 16 * MiB)).toThrow(/too few for 16777216/);
+  });
+
   test('is decoded as its definition says', () => {
     fc.assert(
       fc.property(streams, (elements) => {

@@ -42,6 +42,9 @@ function list(github: LoopbackGithub, { url }: Call, digest: string): Answer {
   const perPage = Number(url.searchParams.get('per_page') ?? 30);
   const after = Number(url.searchParams.get('after') ?? Number.POSITIVE_INFINITY);
   const all = github.attestations.filter(({ subjects, id }) => subjects.includes(digest) && id < after);
+  // GitHub does so; its documentation has an empty list as well.
+  if (all.length === 0 && github.settings.noneIs === 404)
+    return { status: 404, body: { message: 'Not Found', status: '404' } };
   const page = all.toSorted((a, b) => b.id - a.id).slice(0, perPage);
   const { bundles } = github.settings;
   const attestations = page.map(({ id, bundle }) => ({

@@ -15,11 +15,14 @@ export type LoopbackGithub = AsyncDisposable & {
   readonly storage: { readonly origin: string; readonly calls: Call[]; readonly files: Map<string, Buffer> };
   readonly attestations: StoredAttestation[];
   readonly releases: StoredRelease[];
+  readonly tags: Set<string>;
   readonly settings: {
     /** Where the bundle of an attestation comes out. */
     bundles: 'inline' | 'storage' | 'both';
     /** What acme is: attestations are listed for organizations and users by different routes. */
     owner: 'organization' | 'user';
+    /** What a list of no attestations is answered with. */
+    noneIs: 200 | 404;
     /** Whether releases become immutable when they are published. */
     isImmutable: boolean;
     /** Whether assets have their `digest`, as all newer ones. */
@@ -51,7 +54,15 @@ export async function openLoopbackGithub(): Promise<LoopbackGithub> {
     storage: { origin: storage.origin, calls: storage.calls, files: new Map() },
     attestations: [],
     releases: [],
-    settings: { bundles: 'inline', owner: 'organization', isImmutable: false, hasDigests: true, isPublic: true },
+    tags: new Set(['v1']),
+    settings: {
+      bundles: 'inline',
+      owner: 'organization',
+      noneIs: 404,
+      isImmutable: false,
+      hasDigests: true,
+      isPublic: true,
+    },
     interfere: null,
     interfereStorage: null,
     nextId: 1,
@@ -71,6 +82,8 @@ function answer(github: LoopbackGithub, call: Call): Answer {
   if (!isKnown && !github.settings.isPublic) return notFound;
   if (!isKnown && call.method !== 'GET')
     return { status: 401, body: { message: 'Requires authentication', status: '401' } };
+  if (call.url.pathname === '/repos/acme/nodes') return { status: 200, body: { id: 1, full_name: 'acme/nodes' } };
+  if (call.url.pathname === '/users/acme') return { status: 200, body: { id: 1, login: 'acme' } };
   return answerAttestations(github, call) ?? answerReleases(github, call, isKnown) ?? notFound;
 }
 

@@ -17,6 +17,16 @@ type Release = Awaited<ReturnType<Repos['getReleaseByTag']>>['data'];
 type Asset = Awaited<ReturnType<Repos['getReleaseAsset']>>['data'];
 
 const base = '/repos/acme/nodes/releases';
+const refs = '/repos/acme/nodes/git/ref/tags/';
+
+type Ref = Awaited<ReturnType<Octokit['rest']['git']['getRef']>>['data'];
+
+function answerTag({ origin, tags }: LoopbackGithub, tag: string): Answer | null {
+  if (!tags.has(tag)) return null;
+  const url = `${origin}/repos/acme/nodes/git/refs/tags/${tag}`;
+  const object = { type: 'commit', sha: '0'.repeat(40), url };
+  return { status: 200, body: { ref: `refs/tags/${tag}`, node_id: 'R_1', url, object } satisfies Ref };
+}
 
 export function answerReleases(github: LoopbackGithub, call: Call, isKnown: boolean): Answer | null {
   const { method, url } = call;
@@ -27,6 +37,7 @@ export function answerReleases(github: LoopbackGithub, call: Call, isKnown: bool
     const release = visible.find((each) => each.tag === tag && !each.isDraft);
     return release === undefined ? null : { status: 200, body: renderRelease(github, release) };
   }
+  if (path.startsWith(refs)) return answerTag(github, path.slice(refs.length));
   if (path === base && method === 'GET') {
     const newestFirst = visible.toSorted((a, b) => b.id - a.id);
     return paged(

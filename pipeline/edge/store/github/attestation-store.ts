@@ -11,10 +11,10 @@ import {
   type PutReport,
   runInLanes,
 } from '../../../store/index.ts';
-import { PassingFault } from '../http/failure.ts';
+import { PassingFault, StatusFault } from '../http/failure.ts';
 import { type HttpSettings, retryPassing, startSearch } from '../http/request.ts';
 import { createAttestation, listAttestations, type Owner, readAttestation } from './attestation-api.ts';
-import { type GithubAccess, type GithubClient, openGithubClient } from './client.ts';
+import { checkVisible, type GithubAccess, type GithubClient, openGithubClient } from './client.ts';
 import { explainRefusal } from './explain.ts';
 import { readPages } from './pages.ts';
 import type { GithubRepository } from './site.ts';
@@ -104,6 +104,7 @@ async function* readOwned(
     }, sizes);
     if (isKnown) return;
   }
+  await checkVisible(client, { owner, repo });
 }
 
 /** What GitHub would refuse is refused here, before anything is sent. */
@@ -187,11 +188,17 @@ async function readListing(client: GithubClient, repository: GithubRepository, d
         const key = keyOf(bundle);
         listing.set(key, listing.get(key) ?? id);
       } catch (error) {
-        if (!(error instanceof Fault) || error instanceof PassingFault) throw error;
+        if (!(error instanceof Fault) || isUnread(error)) throw error;
       }
     });
   }
   return listing;
+}
+
+/** What was not read might be the same bundle: it would be posted twice. What storage has lost is not there. */
+function isUnread(fault: Fault): boolean {
+  if (fault instanceof StatusFault) return fault.status !== 404 && fault.status !== 410;
+  return fault instanceof PassingFault || fault.code === 'store.address' || fault.code === 'store.redirect';
 }
 
 /** Two bundles that say the same have the same key, whatever their white space and the defaults they leave out. */

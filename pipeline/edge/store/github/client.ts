@@ -1,7 +1,7 @@
 import type { Octokit } from 'octokit';
 import { Fault, limits } from '../../../core/index.ts';
 import { parseJsonBytes } from '../../../formats/json/index.ts';
-import { isAllowedScheme, isLoopback } from '../http/address.ts';
+import { inwardProblem, isAllowedScheme } from '../http/address.ts';
 import type { Sink } from '../http/body.ts';
 import { placeOf, StatusFault } from '../http/failure.ts';
 import { type HttpAnswer, type HttpSettings, sendOnce, sendRequest } from '../http/request.ts';
@@ -52,6 +52,7 @@ export async function openGithubClient(access: GithubAccess, settings: HttpSetti
         authorization: access.token === null ? null : `Bearer ${access.token}`,
         ...(body === undefined ? {} : { body: body instanceof Blob ? body : new Blob([JSON.stringify(body)]) }),
         maxBytes,
+        isPublic: access.site.isCloud,
         answers: [200, 201, 204],
         ...(sink === undefined ? {} : { sink }),
       },
@@ -82,6 +83,19 @@ function dataOf({ status, bytes }: HttpAnswer, isRaw = false): unknown {
   return status === 204 ? null : parseJsonBytes(bytes, 'answer of GitHub', limits.githubPageBytes);
 }
 
+/**
+ * GitHub says "not found" of what is not there, and of all that a repository or owner has whom it hides: "none" is known only where
+ * these themselves are seen. Faults: network.status (404: they are not), network.*.
+ */
+export async function checkVisible(
+  { octokit }: GithubClient,
+  { owner, repo }: { readonly owner: string; readonly repo: string | null },
+): Promise<void> {
+  const request = { maxBytes: limits.storeIndexBytes } satisfies Transport;
+  if (repo === null) await octokit.rest.users.getByUsername({ username: owner, request });
+  else await octokit.rest.repos.get({ owner, repo, request });
+}
+
 /** Null where GitHub has no such thing, or says so to those who may not know. */
 export async function orNull<T>(step: Promise<T>): Promise<T | null> {
   try {
@@ -93,8 +107,8 @@ export async function orNull<T>(step: Promise<T>): Promise<T | null> {
 }
 
 /**
- * Fetches what an answer points to, on storage of GitHub's choice: without our credentials, by https, and never from this
- * machine itself unless the API is here, too. Faults: store.address, network.*, limit.store-answer.
+ * Fetches what an answer points to, on storage of GitHub's choice: without our credentials, by https, and never from an address
+ * that is nearer to us than the API is. Faults: store.address, network.*, limit.store-answer.
  */
 export async function download(
   { site, settings }: GithubClient,
@@ -103,13 +117,14 @@ export async function download(
   sink?: () => Sink,
 ): Promise<HttpAnswer> {
   const url = URL.parse(address);
+  const inward = url === null ? null : inwardProblem(url, site.api, site.isCloud);
   const problem =
     url === null
       ? 'it is none'
       : !isAllowedScheme(url, site.api.protocol === 'http:' && settings.plainHttp)
         ? `it has ${url.protocol}//, want https`
-        : isLoopback(url) && !isLoopback(site.api)
-          ? 'it is of this machine itself'
+        : inward !== null
+          ? `it leads to ${inward}`
           : url.username !== '' || url.password !== ''
             ? 'it holds credentials'
             : null;
@@ -119,7 +134,14 @@ export async function download(
       `Cannot follow an address that ${site.api.host} gave: ${problem}`,
       url === null ? {} : { where: placeOf(url) },
     );
-  const request = { method: 'GET', url, maxBytes, answers: [200], ...(sink === undefined ? {} : { sink }) } as const;
+  const request = {
+    method: 'GET',
+    url,
+    isPublic: site.isCloud,
+    maxBytes,
+    answers: [200],
+    ...(sink === undefined ? {} : { sink }),
+  } as const;
   try {
     return await sendRequest(request, settings);
   } catch (error) {

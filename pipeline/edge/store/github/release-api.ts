@@ -5,8 +5,9 @@ import { parseWith } from '../../../formats/schema/index.ts';
 import { isAllowedScheme } from '../http/address.ts';
 import type { Sink } from '../http/body.ts';
 import { placeOf } from '../http/failure.ts';
-import { type Data, download, type GithubClient, orNull, type Transport } from './client.ts';
+import { checkVisible, type Data, download, type GithubClient, orNull, type Transport } from './client.ts';
 import { nextOffset, numberedPerPages, type Page, type PagePlace, readPages } from './pages.ts';
+import { nameHint } from './release-plan.ts';
 import type { GithubRepository, GithubTag } from './site.ts';
 
 type Repos = Octokit['rest']['repos'];
@@ -21,7 +22,11 @@ const releaseSchema = z.object({
   id,
   tag_name: text,
   draft: z.boolean(),
-  immutable: z._default(z.boolean(), false),
+  // Servers before 3.18 have none.
+  immutable: z.pipe(
+    z.nullish(z.boolean()),
+    z.transform((value) => value ?? false),
+  ),
   upload_url: address,
 }) satisfies z.ZodMiniType<Pick<OfferedRelease, 'id' | 'tag_name' | 'draft' | 'immutable' | 'upload_url'>>;
 
@@ -37,6 +42,8 @@ const assetSchema = z.object({
   Pick<OfferedAsset, 'id' | 'name' | 'size' | 'digest' | 'browser_download_url'> & { state: string }
 >;
 
+const refSchema = z.object({ ref: text }) satisfies z.ZodMiniType<Pick<Data<Octokit['rest']['git']['getRef']>, 'ref'>>;
+
 export type Release = Readonly<z.output<typeof releaseSchema>>;
 export type Asset = Readonly<z.output<typeof assetSchema>>;
 
@@ -48,6 +55,11 @@ export function parseRelease(json: unknown): Release {
 /** Faults: store.answer. */
 export function parseAsset(json: unknown): Asset {
   return parseWith(assetSchema, json, 'store.answer', 'asset of a release');
+}
+
+/** Faults: store.answer. */
+export function parseRef(json: unknown): string {
+  return parseWith(refSchema, json, 'store.answer', 'tag').ref;
 }
 
 /** The digest that GitHub computed; null for older assets, and in a form that we do not know. */
@@ -65,6 +77,9 @@ export function parseList<T>(json: unknown, parse: (each: unknown) => T): readon
 /** A page of a hundred assets has some 200 KiB; a release lists its own as well, and pages become smaller where that is much. */
 const small = { maxBytes: limits.storeIndexBytes } satisfies Transport;
 
+/** Releases come with all their assets: each page that is too large costs five of the pages that may be read. */
+const large = { maxBytes: limits.githubPageBytes } satisfies Transport;
+
 /** The release that is published for the tag; else the oldest draft for it, which only those with a token see; else null. */
 export async function findRelease(client: GithubClient, place: GithubTag): Promise<Release | null> {
   const { owner, repo, tag } = place;
@@ -72,7 +87,8 @@ export async function findRelease(client: GithubClient, place: GithubTag): Promi
   if (published !== null) return parseRelease(published.data);
   if (client.token === null) return null;
   let oldest: Release | null = null;
-  const pages = readPages((page) => listReleases(client, place, page), numberedPerPages);
+  const list = (page: PagePlace): Promise<Page<Release> | null> => listReleases(client, place, page);
+  const pages = readPages(list, numberedPerPages, limits.githubReleasePages);
   for await (const releases of pages)
     for (const release of releases)
       if (release.draft && release.tag_name === tag && (oldest === null || release.id < oldest.id)) oldest = release;
@@ -86,11 +102,11 @@ async function listReleases(
 ): Promise<Page<Release> | null> {
   const offset = Number(after ?? 0);
   const page = { page: offset / perPage + 1, per_page: perPage };
-  const answer = await orNull(octokit.rest.repos.listReleases({ owner, repo, ...page, request: small }));
+  const answer = await orNull(octokit.rest.repos.listReleases({ owner, repo, ...page, request: large }));
   if (answer === null) return null;
   return {
     entries: parseList(answer.data, parseRelease),
-    after: nextOffset(answer.headers.link ?? null, offset, perPage),
+    next: () => nextOffset(answer.headers.link ?? null, offset, perPage),
   };
 }
 
@@ -110,8 +126,19 @@ export function readAssets(
       ...page,
       request: small,
     });
-    return { entries: parseList(data, parseAsset), after: nextOffset(headers.link ?? null, offset, perPage) };
+    return { entries: parseList(data, parseAsset), next: () => nextOffset(headers.link ?? null, offset, perPage) };
   }, numberedPerPages);
+}
+
+/** Where there is no such tag, publishing a draft would make it. Faults: usage.release-tag, store.answer, network.*. */
+export async function checkTag(client: GithubClient, { owner, repo, tag }: GithubTag): Promise<void> {
+  const answer = await orNull(client.octokit.rest.git.getRef({ owner, repo, ref: `tags/${tag}`, request: small }));
+  if (answer !== null && parseRef(answer.data) === `refs/tags/${tag}`) return;
+  if (answer === null) await checkVisible(client, { owner, repo });
+  throw new Fault('usage.release-tag', `Cannot make the release ${tag}: ${owner}/${repo} has no such tag`, {
+    where: tag,
+    next: 'Push the tag first: GitHub would make it at the newest commit of the default branch, whatever was attested',
+  });
 }
 
 /** Creates a draft, once: what a lost answer was is for the caller to see. */
@@ -177,7 +204,7 @@ export async function uploadAsset(
   await deleteAsset(client, { owner, repo }, asset);
   throw new Fault('store.asset', `Cannot publish ${name}: GitHub names it another way`, {
     where: name,
-    next: 'Give the file a name of letters, digits, . _ + @ and - before it is attested',
+    next: nameHint,
   });
 }
 

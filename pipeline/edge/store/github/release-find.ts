@@ -2,7 +2,7 @@ import { decodeUtf8, type Digest, Fault, limits } from '../../../core/index.ts';
 import { parseJsonBytes } from '../../../formats/json/index.ts';
 import { Findings, type Found, runInLanes } from '../../../store/index.ts';
 import { checkDigest } from '../directory/find.ts';
-import type { GithubClient } from './client.ts';
+import { checkVisible, type GithubClient } from './client.ts';
 import { explainRefusal } from './explain.ts';
 import { type Asset, digestOf, downloadAsset, findRelease, readAssets } from './release-api.ts';
 import type { GithubTag } from './site.ts';
@@ -16,12 +16,17 @@ export async function findInRelease(
 ): Promise<Found> {
   const findings = new Findings([digest], { isMixed: true });
   const release = await findRelease(client, place);
-  if (release === null) return findings.found();
+  if (release === null) {
+    await checkVisible(client, place);
+    return findings.found();
+  }
   try {
     for await (const assets of readAssets(client, place, release)) {
-      await runInLanes(assets.filter(isOfBundles), (asset) =>
-        readAsset(client, place, asset, `${name} ${asset.name}`, findings),
-      );
+      const read = (asset: Asset): Promise<void> => readAsset(client, place, asset, `${name} ${asset.name}`, findings);
+      const candidates = assets.filter(isOfBundles);
+      await runInLanes(candidates.filter(isSingle), read);
+      // Each may have as many bundles as all others together: one at a time is in memory.
+      for (const asset of candidates.filter((each) => !isSingle(each))) await read(asset);
       if (findings.isFull)
         throw new Fault('limit.store-bundles', `Cannot take all that ${name} has: want at most ${limits.storeBundles}`);
     }
@@ -34,6 +39,10 @@ export async function findInRelease(
 
 function isOfBundles({ name, state }: Asset): boolean {
   return state === 'uploaded' && /\.(?:sigstore\.json|intoto\.jsonl)$/.test(name);
+}
+
+function isSingle({ name }: Asset): boolean {
+  return name.endsWith('.json');
 }
 
 async function readAsset(
@@ -51,7 +60,7 @@ async function readAsset(
     findings.passOver(error, from);
     return;
   }
-  if (asset.name.endsWith('.json')) {
+  if (isSingle(asset)) {
     await findings.attempt(from, async () => onOneLine(bytes));
     return;
   }
@@ -60,7 +69,7 @@ async function readAsset(
 }
 
 async function readContent(client: GithubClient, place: GithubTag, asset: Asset): Promise<Uint8Array> {
-  const most = asset.name.endsWith('.json') ? limits.bundleBytes : limits.trustPackBytes;
+  const most = isSingle(asset) ? limits.bundleBytes : limits.trustPackBytes;
   if (asset.size > most)
     throw new Fault('limit.store-answer', `Cannot read ${asset.size} bytes of bundles: want at most ${most}`);
   const bytes = await downloadAsset(client, place, asset, asset.size);

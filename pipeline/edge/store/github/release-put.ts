@@ -1,67 +1,29 @@
-import { createHash } from 'node:crypto';
-import { Digest, Fault, limits } from '../../../core/index.ts';
-import type { PlannedWrite, Publication, PutReport } from '../../../store/index.ts';
+import { Digest, Fault } from '../../../core/index.ts';
+import type { PlannedWrite, PutReport } from '../../../store/index.ts';
 import { StatusFault } from '../http/failure.ts';
 import { retryPassing } from '../http/request.ts';
 import type { GithubClient } from './client.ts';
 import {
   type Asset,
+  checkTag,
   createDraft,
   deleteAsset,
   deleteRelease,
   digestOf,
-  downloadAsset,
   findRelease,
   publishDraft,
   readAssets,
   type Release,
   uploadAsset,
 } from './release-api.ts';
+import { compareWithRelease, holds, otherAsset, type Standing } from './release-own.ts';
+import type { ReleaseFile } from './release-plan.ts';
 import type { GithubTag } from './site.ts';
-
-/** A file as it becomes an asset. */
-export type ReleaseFile = {
-  readonly name: string;
-  readonly sizeBytes: number;
-  readonly digest: Digest;
-  readonly content: () => Blob;
-};
-
-/** All that attest wrote, then the artifacts under the names that the statements give them. Faults: usage.artifacts. */
-export function planFiles({ files, artifacts }: Publication): readonly ReleaseFile[] {
-  const planned: readonly ReleaseFile[] = [
-    ...files.map(({ fileName: name, bytes, digest }) => ({
-      name,
-      sizeBytes: bytes.byteLength,
-      digest,
-      content: () => new Blob([new Uint8Array(bytes)]),
-    })),
-    ...artifacts.map(({ fileName: name, sizeBytes, digest, content }) => ({
-      name,
-      sizeBytes,
-      digest,
-      content: () => content,
-    })),
-  ];
-  const names = new Set<string>();
-  for (const { name, sizeBytes } of planned) {
-    const problem = names.has(name)
-      ? 'another file has its name'
-      : sizeBytes >= limits.githubAssetBytes
-        ? `it has ${sizeBytes} bytes, want less than ${limits.githubAssetBytes}`
-        : null;
-    if (problem !== null)
-      throw new Fault('usage.artifacts', `Cannot publish ${name} as an asset of a release: ${problem}`, {
-        where: name,
-      });
-    names.add(name);
-  }
-  return planned;
-}
 
 /**
  * Uploads into a draft and publishes it: assets of an immutable release can never be added later. Whatever a run that broke
- * off has left, a second one goes on from. Faults: store.immutable, store.asset, those of the API.
+ * off has left, a second one goes on from. Everything is compared before anything is uploaded or deleted.
+ * Faults: usage.release-tag, store.immutable, store.asset, those of the API.
  */
 export async function putInRelease(
   client: GithubClient,
@@ -71,27 +33,40 @@ export async function putInRelease(
   tell: (what: string) => void,
 ): Promise<PutReport> {
   tell(`release ${place.tag}`);
-  const release = await openRelease(client, place);
+  const release = await openRelease(client, place, keepDraft);
   const there = await listAssets(client, place, release);
-  if (!release.draft) await checkPublished(client, place, release, files, there);
+  const standing = await compareWithRelease(client, place, release, files, there);
   const willBePublic = !release.draft || !keepDraft;
   const report = { written: [] as PlannedWrite[], present: [] as PlannedWrite[] };
+  const put = new Map<ReleaseFile, Asset>();
   for (const file of files) {
     tell(file.name);
-    const { asset, isFresh } = await putAsset(client, place, release, file, there);
+    const { asset, isFresh } = await putAsset(client, place, release, file, there, standing);
+    put.set(file, asset);
     (isFresh ? report.written : report.present).push(describeAsset(place, file, client, asset, willBePublic));
   }
+  if (release.draft) await checkWhole(client, place, release, put);
   if (release.draft && !keepDraft) await publishDraft(client, place, release);
   return report;
 }
 
-/** What is there for the tag, else a new draft. Of two drafts that were made at once the older one is used, and ours is deleted. */
-async function openRelease(client: GithubClient, place: GithubTag): Promise<Release> {
+/**
+ * What is there for the tag, else a new draft. Of two drafts that were made at once the older one is used, and ours is deleted.
+ * Where there is no such tag, GitHub would make it when the draft is published, at the newest commit of the default branch and
+ * not at the attested one: nothing is begun then.
+ */
+async function openRelease(client: GithubClient, place: GithubTag, keepDraft: boolean): Promise<Release> {
   let own: Release | null = null;
   return await retryPassing(client.settings, async () => {
     const known = await findRelease(client, place);
-    if (own === null && known !== null) return known;
-    own ??= await createDraft(client, place);
+    if (own === null && known !== null) {
+      if (known.draft && !keepDraft) await checkTag(client, place);
+      return known;
+    }
+    if (own === null) {
+      await checkTag(client, place);
+      own = await createDraft(client, place);
+    }
     const chosen = await findRelease(client, place);
     if (chosen === null || chosen.id === own.id) return own;
     await deleteRelease(client, place, own);
@@ -105,42 +80,6 @@ async function listAssets(client: GithubClient, place: GithubTag, release: Relea
   return assets;
 }
 
-/** Nothing is uploaded into a published release that could not take all of it, or that has another file of a name. */
-async function checkPublished(
-  client: GithubClient,
-  place: GithubTag,
-  release: Release,
-  files: readonly ReleaseFile[],
-  there: ReadonlyMap<string, Asset>,
-): Promise<void> {
-  for (const file of files) {
-    const asset = there.get(file.name);
-    if (asset !== undefined && asset.state === 'uploaded') {
-      if (!(await holds(client, place, asset, file))) throw otherAsset(place, file);
-    } else if (release.immutable) {
-      throw new Fault(
-        'store.immutable',
-        `Cannot add ${file.name} to the release ${place.tag}: it is published and immutable`,
-        {
-          where: file.name,
-          next: 'Publish while the release is a draft (nodeproof makes one where there is none), or to github-attestations: or oci:',
-        },
-      );
-    }
-  }
-}
-
-function otherAsset({ tag }: GithubTag, { name }: ReleaseFile): Fault {
-  return new Fault(
-    'store.asset',
-    `Cannot publish ${name}: the published release ${tag} has another file of that name`,
-    {
-      where: name,
-      next: 'Delete that asset on GitHub if it is wrong, or publish under another tag',
-    },
-  );
-}
-
 type PutAsset = { readonly asset: Asset; readonly isFresh: boolean };
 
 /** Uploads a file that is not there. An upload whose answer was lost is looked for before it is repeated. */
@@ -150,6 +89,7 @@ async function putAsset(
   release: Release,
   file: ReleaseFile,
   there: ReadonlyMap<string, Asset>,
+  { same, own }: Standing,
 ): Promise<PutAsset> {
   let listed = there;
   let isRepeated = false;
@@ -158,8 +98,9 @@ async function putAsset(
     isRepeated = true;
     const asset = listed.get(file.name);
     if (asset !== undefined) {
-      if (await holds(client, place, asset, file)) return { asset, isFresh: listed !== there };
-      if (asset.state === 'uploaded' && !release.draft) throw otherAsset(place, file);
+      if (same.has(asset.id) || (await holds(client, place, asset, file))) return { asset, isFresh: listed !== there };
+      // What came since the comparison is of another job.
+      if (asset.state === 'uploaded' && !own.has(asset.id)) throw otherAsset(place, release, file);
       await deleteAsset(client, place, asset);
     }
     return await upload(client, place, release, file);
@@ -168,27 +109,46 @@ async function putAsset(
 
 async function upload(client: GithubClient, place: GithubTag, release: Release, file: ReleaseFile): Promise<PutAsset> {
   try {
-    return { asset: await uploadAsset(client, place, release, file.name, file.content()), isFresh: true };
+    const asset = await uploadAsset(client, place, release, file.name, file.content());
+    await checkUploaded(client, place, file, asset);
+    return { asset, isFresh: true };
   } catch (error) {
     if (!(error instanceof StatusFault) || error.status !== 422) throw error;
     // "already_exists": another job was faster, which is as well if it had the same file.
     const asset = (await listAssets(client, place, release)).get(file.name);
-    if (asset === undefined || !(await holds(client, place, asset, file))) throw error;
-    return { asset, isFresh: false };
+    if (asset === undefined || asset.state !== 'uploaded') throw error;
+    if (await holds(client, place, asset, file)) return { asset, isFresh: false };
+    throw otherAsset(place, release, file);
   }
 }
 
-/** Whether an asset is the file: by its digest, which newer ones have, else by its content. */
-async function holds(client: GithubClient, place: GithubTag, asset: Asset, file: ReleaseFile): Promise<boolean> {
-  if (asset.state !== 'uploaded' || asset.size !== file.sizeBytes) return false;
+/** What arrived is what was sent: nobody else would notice before a client does. */
+async function checkUploaded(client: GithubClient, place: GithubTag, file: ReleaseFile, asset: Asset): Promise<void> {
   const digest = digestOf(asset);
-  if (digest !== null) return Digest.equals(digest, file.digest);
-  let hash = createHash('sha256');
-  await downloadAsset(client, place, asset, file.sizeBytes, () => {
-    hash = createHash('sha256');
-    return (chunk) => void hash.update(chunk);
-  });
-  return hash.digest('hex') === file.digest.hex;
+  if (asset.size === file.sizeBytes && (digest === null || Digest.equals(digest, file.digest))) return;
+  await deleteAsset(client, place, asset);
+  throw new Fault(
+    'store.digest',
+    `Cannot publish ${file.name}: GitHub has ${asset.size} bytes ${digest === null ? '' : `with ${Digest.format(digest)}`}, want ${file.sizeBytes} with ${Digest.format(file.digest)}`,
+    { where: file.name, next: 'Publish again; the file must not change meanwhile' },
+  );
+}
+
+/** A release is not published with a file missing that another job deleted or replaced meanwhile. */
+async function checkWhole(
+  client: GithubClient,
+  place: GithubTag,
+  release: Release,
+  put: ReadonlyMap<ReleaseFile, Asset>,
+): Promise<void> {
+  const there = await listAssets(client, place, release);
+  for (const [file, { id }] of put) {
+    if (there.get(file.name)?.id === id) continue;
+    throw new Fault('store.asset', `Cannot publish the release ${place.tag}: ${file.name} is no longer there`, {
+      where: file.name,
+      next: 'Another job changed the draft at the same time: publish again when it has ended',
+    });
+  }
 }
 
 export function describeAsset(

@@ -4,7 +4,8 @@ import { lacksToken } from './attestation-store.ts';
 import { type GithubAccess, openGithubClient } from './client.ts';
 import { explainRefusal } from './explain.ts';
 import { findInRelease } from './release-find.ts';
-import { describeAsset, planFiles, putInRelease } from './release-put.ts';
+import { planFiles } from './release-plan.ts';
+import { describeAsset, putInRelease } from './release-put.ts';
 import type { GithubTag } from './site.ts';
 
 /**

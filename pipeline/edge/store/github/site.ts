@@ -4,6 +4,8 @@ import { Fault } from '../../../core/index.ts';
 export type GithubSite = {
   /** Where the REST API is, without a slash at the end. */
   readonly api: URL;
+  /** Of github.com or ghe.com; another one may be in a private network. */
+  readonly isCloud: boolean;
   readonly webOrigin: string;
   /** Where files of releases may be uploaded to, with the token. */
   readonly uploadOrigins: readonly string[];
@@ -13,9 +15,9 @@ export type GithubSite = {
 export function describeSite(api: URL): GithubSite {
   const { origin, hostname } = api;
   const isCloud = hostname === 'api.github.com' || /^api\.[a-z0-9-]+\.ghe\.com$/.test(hostname);
-  if (!isCloud) return { api, webOrigin: origin, uploadOrigins: [origin] };
+  if (!isCloud) return { api, isCloud, webOrigin: origin, uploadOrigins: [origin] };
   const domain = hostname.slice('api.'.length);
-  return { api, webOrigin: `https://${domain}`, uploadOrigins: [origin, `https://uploads.${domain}`] };
+  return { api, isCloud, webOrigin: `https://${domain}`, uploadOrigins: [origin, `https://uploads.${domain}`] };
 }
 
 export type GithubRepository = { readonly owner: string; readonly repo: string };

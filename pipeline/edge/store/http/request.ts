@@ -1,5 +1,5 @@
 import { Fault } from '../../../core/index.ts';
-import { isAllowedScheme, isLoopback } from './address.ts';
+import { inwardProblem, isAllowedScheme } from './address.ts';
 import { readBody, type Sink } from './body.ts';
 import { describeFailure, PassingFault, placeOf } from './failure.ts';
 import { describeStatus } from './status.ts';
@@ -26,6 +26,8 @@ export type HttpRequest = {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent to the origin of `url` alone, whatever a redirect says. */
   readonly authorization?: string | null;
+  /** The server is one of the internet: it leads to no address of a private network. */
+  readonly isPublic?: boolean;
   readonly body?: Blob;
   readonly maxBytes: number;
   /** Statuses that are answers; another one is a failure. */
@@ -69,7 +71,8 @@ export async function retryPassing<T>(settings: HttpSettings, step: () => Promis
     } catch (error) {
       const isOver = attempt >= settings.retries || settings.deadline?.aborted === true;
       if (!(error instanceof PassingFault) || isOver) throw error;
-      const pauseMs = error.retryAfterMs ?? settings.firstPauseMs * 2 ** attempt;
+      // A server whose clock is behind ours, or that wants no pause, is not asked at once again.
+      const pauseMs = Math.max(error.retryAfterMs ?? 0, settings.firstPauseMs * 2 ** attempt);
       if (pauseMs > longestPauseMs) throw error;
       await pause(pauseMs, settings, error);
     }
@@ -112,7 +115,7 @@ async function follow(request: HttpRequest, settings: HttpSettings): Promise<Htt
     if (target === null) return await readAnswer(request, response, url, settings);
     await response.body?.cancel();
     if (hops >= redirects) throw badRedirect(request.url, `more than ${redirects} redirects`);
-    checkRedirect(request.url, target, settings);
+    checkRedirect(request, target, settings);
     url = target;
   }
 }
@@ -144,13 +147,13 @@ async function callFetch(
 }
 
 async function readAnswer(
-  { method, answers, maxBytes, sink }: HttpRequest,
+  { method, answers, maxBytes, sink, authorization = null }: HttpRequest,
   response: Response,
   url: URL,
   settings: HttpSettings,
 ): Promise<HttpAnswer> {
   const { status, headers } = response;
-  if (!answers.includes(status)) throw await describeStatus(url, response, settings.now());
+  if (!answers.includes(status)) throw await describeStatus(url, response, settings.now(), authorization);
   const bytes = method === 'HEAD' ? Buffer.alloc(0) : await readBody(url, response, maxBytes, sink?.());
   return { status, headers, bytes, url };
 }
@@ -163,12 +166,13 @@ function redirectTarget({ method, url: asked }: HttpRequest, response: Response,
   return target;
 }
 
-/** A server must not lead us down to plain http, nor to services of this machine. */
-function checkRedirect(asked: URL, target: URL, { plainHttp }: HttpSettings): void {
+/** A server must not lead us down to plain http, nor to services of this machine or of a network that it is not in. */
+function checkRedirect({ url: asked, isPublic = false }: HttpRequest, target: URL, { plainHttp }: HttpSettings): void {
   const isWithin = target.origin === asked.origin;
   if (!isWithin && !isAllowedScheme(target, plainHttp && asked.protocol === 'http:'))
     throw badRedirect(asked, `to ${target.protocol}//, want https`);
-  if (isLoopback(target) && !isLoopback(asked)) throw badRedirect(asked, 'to this machine itself');
+  const inward = inwardProblem(target, asked, isPublic);
+  if (inward !== null) throw badRedirect(asked, `to ${inward}`);
   if (target.username !== '' || target.password !== '') throw badRedirect(asked, 'with credentials in it');
 }
 

@@ -5,10 +5,21 @@ import { parseWith } from '../../../formats/schema/index.ts';
 import { readBody } from './body.ts';
 import { PassingFault, placeOf, StatusFault } from './failure.ts';
 
-/** A status that is no answer to what was asked. */
-export async function describeStatus(url: URL, response: Response, now: Date): Promise<Fault> {
+/**
+ * A status that is no answer to what was asked.
+ *
+ * @param authorization what was sent, which must not come back in a message
+ */
+export async function describeStatus(
+  url: URL,
+  response: Response,
+  now: Date,
+  authorization: string | null = null,
+): Promise<Fault> {
   const { status } = response;
-  const reason = await readReason(url, response);
+  const secret = authorization?.split(' ').at(-1) ?? '';
+  const said = await readReason(url, response);
+  const reason = secret !== '' && said.includes(secret) ? '' : said;
   const told = `HTTP status ${status}${reason === '' ? '' : ` ${reason}`}`;
   const retryAfterMs = readPause(response, reason, now);
   if (status >= 500 || status === 429 || status === 408 || retryAfterMs !== null) {

@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{p as t}from"./chunk-3CLGGXQA.js";import{h as m}from"./chunk-JHGUELF7.js";import"./chunk-36IETNN5.js";import"./chunk-QJYTPMEB.js";import"./chunk-EDBC5MR7.js";import"./chunk-QYY5Y4ZP.js";import"./chunk-SJ42QOAR.js";import"./chunk-UGHGPMFV.js";import"./chunk-KXZJCJDR.js";import{k as o}from"./chunk-5AVXPNVW.js";import"./chunk-U57UL273.js";import"./chunk-CQN3NCSK.js";import"./chunk-LMWJ76UO.js";var p=async({world:r})=>(r.stdout.write(m(t())),o.admit);export{p as runPolicySchema};

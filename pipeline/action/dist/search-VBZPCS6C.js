@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a,b}from"./chunk-ZDPHKFYG.js";import"./chunk-QT42FSO4.js";import"./chunk-LHFVWTVY.js";import"./chunk-JHGUELF7.js";import"./chunk-6GOCZ6B6.js";import"./chunk-EDBC5MR7.js";import"./chunk-QYY5Y4ZP.js";import"./chunk-SJ42QOAR.js";import"./chunk-UGHGPMFV.js";import"./chunk-SNRGBZVT.js";import"./chunk-22YP35SG.js";import"./chunk-KXZJCJDR.js";import"./chunk-5AVXPNVW.js";import"./chunk-LMWJ76UO.js";export{b as searchMaterial,a as searchStores};
