@@ -1,4 +1,4 @@
-import { ByteReader, checkRange, Fault, limits, type Source } from '../../core/index.ts';
+import { ByteReader, checkRange, Fault, limits, openScratch, releaseBytes, type Source } from '../../core/index.ts';
 import { BlockCache } from './block-cache.ts';
 import { decompressBlock } from './decompress.ts';
 import type { FileContent } from './inode.ts';
@@ -27,12 +27,14 @@ export function openContentReader(
 ): ContentReader {
   const { blockSizeBytes, compressor } = superblock;
   const fragmentBlocks = new BlockCache<Uint8Array>(limits.squashfsFragmentCacheBytes, blockSizeBytes);
+  const readCompressed = openScratch(image, blockSizeBytes);
   let zeros: Uint8Array | undefined;
 
   const readBlock = (start: number, size: StoredSize, place: string): Uint8Array => {
     checkRange(image, start, size.bytes);
-    const stored = image.read(start, size.bytes);
-    return size.raw ? stored : decompressBlock(compressor, stored, blockSizeBytes, place);
+    return size.raw
+      ? image.read(start, size.bytes)
+      : decompressBlock(compressor, readCompressed(start, size.bytes), blockSizeBytes, place);
   };
 
   const readFragment = (number: number): Uint8Array =>
@@ -62,6 +64,7 @@ export function openContentReader(
           where: place,
         });
       yield block;
+      if (size.bytes > 0 && !size.raw) releaseBytes(block);
       start += size.bytes;
       left -= wanted;
     }
