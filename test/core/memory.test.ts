@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { memorySource, openScratch, releaseBytes, type Source } from '../../pipeline/core/index.ts';
+import { memorySource, openScratch, readScoped, releaseBytes, type Source } from '../../pipeline/core/index.ts';
 
 describe('Released bytes', () => {
   test('are gone where they are large and have memory of their own', () => {
@@ -13,6 +13,19 @@ describe('Released bytes', () => {
     const pooled = Buffer.from('in the pool');
     releaseBytes(pooled);
     expect(pooled.toString()).toBe('in the pool');
+  });
+});
+
+describe('A scoped range', () => {
+  test('is given back at the end of its scope, and never takes the memory of its source along', () => {
+    const memory = memorySource(Buffer.allocUnsafeSlow(128 * 1024));
+    const file: Source = { ...memory, readInto: (_, target) => void target.fill(7) };
+    const read = (source: Source): Uint8Array => {
+      using range = readScoped(source, 0, 100 * 1024);
+      expect(range.bytes.byteLength).toBe(100 * 1024);
+      return range.bytes;
+    };
+    expect([read(file).byteLength, read(memory).byteLength]).toEqual([0, 100 * 1024]);
   });
 });
 

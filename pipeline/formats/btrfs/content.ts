@@ -1,4 +1,4 @@
-import { Fault, openScratch, releaseBytes } from '../../core/index.ts';
+import { Fault, openScratch, readScoped, releaseBytes } from '../../core/index.ts';
 import { type Compression, compressedExtentBytes, decompress } from './compression.ts';
 import { DataChecksums } from './data-checksums.ts';
 import { type FileExtent, parseFileExtent } from './extent.ts';
@@ -67,9 +67,9 @@ export class ContentReader {
       const wanted = Math.min(pieceBytes, sizeBytes - at);
       const sectors = Math.ceil(wanted / superblock.sectorBytes) * superblock.sectorBytes;
       const logical = extent.logical + extent.from + at;
-      const bytes = source.read(chunks.locate(logical, sectors), sectors);
-      if (!unsummed) this.#checksums.check(logical, bytes);
-      yield bytes.subarray(0, wanted);
+      using stored = readScoped(source, chunks.locate(logical, sectors), sectors);
+      if (!unsummed) this.#checksums.check(logical, stored.bytes);
+      yield stored.bytes.subarray(0, wanted);
     }
   }
 
