@@ -53,7 +53,7 @@ export function memorySource(bytes: Uint8Array, name = 'memory'): Source {
 /** A range of a source as a source of its own, such as a partition of a disk. Faults: source.range. */
 export function sliceSource(parent: Source, offset: number, length: number, name: string): Source {
   checkRange(parent, offset, length);
-  const { location, readInto } = parent;
+  const { location } = parent;
   const slice: Source = {
     name,
     sizeBytes: length,
@@ -61,12 +61,12 @@ export function sliceSource(parent: Source, offset: number, length: number, name
       checkRange(slice, start, count);
       return parent.read(offset + start, count);
     },
-    ...(readInto === undefined
+    ...(parent.readInto === undefined
       ? {}
       : {
           readInto(start: number, target: Uint8Array) {
             checkRange(slice, start, target.byteLength);
-            readInto.call(parent, offset + start, target);
+            parent.readInto?.(offset + start, target);
           },
         }),
     ...(location === undefined

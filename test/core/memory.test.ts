@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { memorySource, openScratch, readScoped, releaseBytes, type Source } from '../../pipeline/core/index.ts';
+import {
+  memorySource,
+  openScratch,
+  readScoped,
+  releaseBytes,
+  sliceSource,
+  type Source,
+} from '../../pipeline/core/index.ts';
 
 describe('Released bytes', () => {
   test('are gone where they are large and have memory of their own', () => {
@@ -41,6 +48,16 @@ describe('A scratch', () => {
     const second = read(2, 4);
     expect([...second]).toEqual([2, 2, 2, 2]);
     expect(second.buffer).toBe(first.buffer);
+  });
+
+  test('reads a part of a source from where the part begins, and not beyond it', () => {
+    const numbered: Source = {
+      ...memorySource(Buffer.alloc(20)),
+      readInto: (offset, target) => void target.fill(offset),
+    };
+    const read = openScratch(sliceSource(numbered, 10, 4, 'part'), 8);
+    expect([...read(2, 2)]).toEqual([12, 12]);
+    expect(() => read(2, 3)).toThrow(expect.objectContaining({ code: 'source.range' }));
   });
 
   test('gives what a source has in memory', () => {
