@@ -80,17 +80,18 @@ export async function readImageArtifacts(
       throw new Fault('attest.kind', `Cannot use ${fileName} as the node image: it is none`, {
         next: 'Give extensions with --sysext',
       });
-    const opened = openNodeImage(source);
+    // One thread hashes the image from its first byte to its last, which takes longest: all else happens beside it.
+    const hashed = hashing.digestSource(source, withSha256(algorithms));
     const [digests, { image, builtIn, ...content }] = await Promise.all([
-      hashing.digestSource(source, withSha256(algorithms)),
-      readImageContent(opened, fileName, hashing, without),
+      hashed,
+      readImageContent(openNodeImage(source), fileName, hashing, without),
     ]);
     const facts = { fileName, sizeBytes: source.sizeBytes, digests: nonEmpty(digests), ...content };
     return { image: describeImage(image, facts), builtIn };
   });
 }
 
-/** All but the digest of the whole, beside which it is read: that takes longest. */
+/** All but the digest of the whole. */
 async function readImageContent(
   opened: OpenedNodeImage,
   fileName: string,

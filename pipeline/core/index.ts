@@ -14,6 +14,7 @@ export {
   type Waiver,
 } from './finding.ts';
 export { limits } from './limits.ts';
+export { lendBytes, openScratch, readScoped, releaseBytes, scopeBytes, type ScopedBytes } from './memory.ts';
 export { checkRange, memorySource, type Source, type SourceLocation, sliceSource } from './source.ts';
 export { decide, type Judgement, type Verdict } from './verdict.ts';
 export { compareText } from './order.ts';

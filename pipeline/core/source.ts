@@ -61,6 +61,14 @@ export function sliceSource(parent: Source, offset: number, length: number, name
       checkRange(slice, start, count);
       return parent.read(offset + start, count);
     },
+    ...(parent.readInto === undefined
+      ? {}
+      : {
+          readInto(start: number, target: Uint8Array) {
+            checkRange(slice, start, target.byteLength);
+            parent.readInto?.(offset + start, target);
+          },
+        }),
     ...(location === undefined
       ? {}
       : { location: { path: location.path, offsetBytes: location.offsetBytes + offset } }),

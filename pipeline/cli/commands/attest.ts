@@ -12,7 +12,7 @@ import { Digest, type DigestAlgorithm, exit, Fault, limits } from '../../core/in
 import { digestDecompressed } from '../../edge/decompression/index.ts';
 import { openFileSource, writeDirectoryAtomically } from '../../edge/files/index.ts';
 import { type HashingPool, openHashingPool } from '../../edge/hashing/index.ts';
-import { inventoryThread } from '../../edge/inventory/index.ts';
+import { inventoryHelper } from '../../edge/inventory/index.ts';
 import {
   type BuildContext,
   buildContextBytes,
@@ -52,7 +52,8 @@ export const runAttest: Run<typeof attestCommand> = async (invocation) => {
   let release: Release | undefined;
   await writeDirectoryAtomically(out, async (directory) => {
     await using pool = openHashingPool();
-    const hashing = { ...pool, inventory: inventoryThread };
+    // An image has a digest of the whole, which takes a core.
+    const hashing = { ...pool, inventory: inventoryHelper(options.image === undefined ? 0 : 1) };
     using progress = openProgress(world, `reading ${options.image ?? 'files'}`);
     const artifacts = await readArtifacts(invocation, plan, subjects, hashing, progress.tell);
     release = await attestRelease({ ...plan, ...artifacts, progress: progress.tell }, signer);

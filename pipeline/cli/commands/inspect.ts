@@ -3,7 +3,7 @@ import { inspectFile, type Inspection, isConsistent } from '../../inspection/ind
 import { exit, Fault } from '../../core/index.ts';
 import { openFileSource, readSmallFile } from '../../edge/files/index.ts';
 import { openHashingPool } from '../../edge/hashing/index.ts';
-import { inventoryThread } from '../../edge/inventory/index.ts';
+import { inventoryHelper } from '../../edge/inventory/index.ts';
 import { renderInspection } from '../../report/index.ts';
 import type { Run } from '../command.ts';
 import type { inspectCommand } from '../table.ts';
@@ -20,7 +20,7 @@ export const runInspect: Run<typeof inspectCommand> = async ({ operands, options
       ? null
       : Buffer.from(readSmallFile(resolve(world.directory, options.certificate), certificateBytes)).toString('utf8');
   await using pool = openHashingPool();
-  const hashing = { ...pool, inventory: inventoryThread };
+  const hashing = { ...pool, inventory: inventoryHelper(0) };
   const files: Inspection[] = [];
   for (const [at, operand] of operands.entries()) {
     using progress = openProgress(world, `inspecting ${operand} (${at + 1} of ${operands.length})`);

@@ -4,7 +4,7 @@ import { readImageArtifacts, readSysextArtifact } from '../../attest/index.ts';
 import { exit, Fault } from '../../core/index.ts';
 import { openFileSource, writeDirectoryAtomically } from '../../edge/files/index.ts';
 import { type HashingPool, openHashingPool } from '../../edge/hashing/index.ts';
-import { inventoryThread } from '../../edge/inventory/index.ts';
+import { inventoryHelper } from '../../edge/inventory/index.ts';
 import { isNodeImage } from '../../image/index.ts';
 import { fileSelections, renderSbom, type SbomOptions } from '../../sbom/index.ts';
 import type { Invocation, Run } from '../command.ts';
@@ -19,7 +19,7 @@ export const runSbom: Run<typeof sbomCommand> = async (invocation) => {
   const { operands, options, world } = invocation;
   const sbomOptions = readOptions(invocation);
   await using pool = openHashingPool();
-  const hashing = { ...pool, inventory: inventoryThread };
+  const hashing = { ...pool, inventory: inventoryHelper(0) };
   if (options.out === undefined) {
     const sboms = await describeFile(singleOperand(operands), sbomOptions, hashing, world);
     world.stdout.write(Buffer.from(sboms[0]?.bytes ?? []).toString('utf8'));

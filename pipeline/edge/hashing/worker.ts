@@ -51,6 +51,7 @@ export function runHashingThread(): void {
     const hashBlocksPerGroup = Math.max(1, Math.floor(groupBytes / (blockBytes * hashesPerBlock)));
     const blocksPerGroup = hashBlocksPerGroup * hashesPerBlock;
     const slots = allocateSlots(task);
+    const zeros = hashZeros(task, slots);
     for (;;) {
       const first = Atomics.add(task.nextGroup, 0, 1) * blocksPerGroup;
       if (first >= blocks) return { hex: '' };
@@ -59,7 +60,7 @@ export function runHashingThread(): void {
         const count = Math.min(slots.length, end - block);
         const problem = readBlocks(task, descriptor, slots, block, count);
         if (problem !== undefined) return { problem };
-        hashSlots(task, slots, block, count);
+        hashSlots(task, slots, zeros, block, count);
       }
     }
   }
@@ -78,6 +79,14 @@ export function runHashingThread(): void {
       salted.set(salt, plan.saltFirst ? 0 : plan.blockBytes);
       return { salted, block: salted.subarray(blockStart, blockStart + plan.blockBytes) };
     });
+  }
+
+  /** The block that most others are equal to, as free space of a file system is zeros: hashed once, then only compared. */
+  type Zeros = { readonly block: Buffer; readonly digest: string };
+
+  /** Slots hold zeros until blocks are read into them. */
+  function hashZeros({ plan }: LeafTask, [slot]: readonly Slot[]): Zeros {
+    return { block: Buffer.alloc(plan.blockBytes), digest: hash(plan.cryptoName, slot?.salted ?? '', 'binary') };
   }
 
   function readBlocks(
@@ -102,7 +111,13 @@ export function runHashingThread(): void {
     return undefined;
   }
 
-  function hashSlots({ plan, level }: LeafTask, slots: readonly Slot[], first: number, count: number): void {
+  function hashSlots(
+    { plan, level }: LeafTask,
+    slots: readonly Slot[],
+    zeros: Zeros,
+    first: number,
+    count: number,
+  ): void {
     const { cryptoName, hashesPerBlock, hashBlockBytes, slotBytes } = plan;
     const places = Buffer.from(level.buffer, level.byteOffset, level.byteLength);
     for (let index = 0; index < count; index++) {
@@ -111,7 +126,8 @@ export function runHashingThread(): void {
       const block = first + index;
       const place = Math.floor(block / hashesPerBlock) * hashBlockBytes + (block % hashesPerBlock) * slotBytes;
       // As text of one character a byte: a Buffer for each digest would cost a quarter of the whole time.
-      places.write(hash(cryptoName, slot.salted, 'binary'), place, 'binary');
+      const digest = slot.block.equals(zeros.block) ? zeros.digest : hash(cryptoName, slot.salted, 'binary');
+      places.write(digest, place, 'binary');
     }
   }
 }

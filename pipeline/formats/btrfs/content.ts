@@ -1,5 +1,5 @@
-import { Fault } from '../../core/index.ts';
-import { decompress } from './compression.ts';
+import { Fault, openScratch, readScoped, releaseBytes } from '../../core/index.ts';
+import { type Compression, compressedExtentBytes, decompress } from './compression.ts';
 import { DataChecksums } from './data-checksums.ts';
 import { type FileExtent, parseFileExtent } from './extent.ts';
 import type { Inode } from './inode.ts';
@@ -12,15 +12,20 @@ const pieceBytes = 256 * 1024;
 
 type Stored = Extract<FileExtent, { kind: 'stored' }>;
 
+/** A compressed extent is decompressed whole. */
+type Compressed = Stored & { readonly compression: Exclude<Compression, 'none'> };
+
 /** Reads what files hold. One decompressed extent is kept, as a file that was overwritten refers to it in parts. */
 export class ContentReader {
   readonly #volume: Volume;
   readonly #checksums: DataChecksums;
+  readonly #readScratch: (offset: number, sizeBytes: number) => Uint8Array;
   #last: { readonly logical: number; readonly extentBytes: number; readonly content: Uint8Array } | undefined;
 
   constructor(volume: Volume) {
     this.#volume = volume;
     this.#checksums = new DataChecksums(volume);
+    this.#readScratch = openScratch(volume.source, compressedExtentBytes);
   }
 
   /**
@@ -46,8 +51,8 @@ export class ContentReader {
   *#readExtent(extent: FileExtent, sizeBytes: number, unsummed: boolean): Generator<Uint8Array> {
     if (extent.kind === 'zeros') yield* zeros(sizeBytes);
     else if (extent.kind === 'inline') yield this.#readInline(extent).subarray(0, sizeBytes);
-    else if (extent.compression === 'none') yield* this.#readPlain(extent, sizeBytes, unsummed);
-    else yield this.#readCompressed(extent, unsummed).subarray(extent.from, extent.from + sizeBytes);
+    else if (isCompressed(extent)) yield* this.#readCompressed(extent, sizeBytes, unsummed);
+    else yield* this.#readPlain(extent, sizeBytes, unsummed);
   }
 
   #readInline({ compression, content, sizeBytes }: Extract<FileExtent, { kind: 'inline' }>): Uint8Array {
@@ -57,30 +62,37 @@ export class ContentReader {
   }
 
   *#readPlain(extent: Stored, sizeBytes: number, unsummed: boolean): Generator<Uint8Array> {
+    const { source, chunks, superblock } = this.#volume;
     for (let at = 0; at < sizeBytes; at += pieceBytes) {
       const wanted = Math.min(pieceBytes, sizeBytes - at);
-      const sectors = Math.ceil(wanted / this.#volume.superblock.sectorBytes) * this.#volume.superblock.sectorBytes;
-      yield this.#readSectors(extent.logical + extent.from + at, sectors, unsummed).subarray(0, wanted);
+      const sectors = Math.ceil(wanted / superblock.sectorBytes) * superblock.sectorBytes;
+      const logical = extent.logical + extent.from + at;
+      using stored = readScoped(source, chunks.locate(logical, sectors), sectors);
+      if (!unsummed) this.#checksums.check(logical, stored.bytes);
+      yield stored.bytes.subarray(0, wanted);
     }
   }
 
-  #readCompressed(extent: Stored, unsummed: boolean): Uint8Array {
-    const { compression, logical, storedBytes, extentBytes } = extent;
-    if (this.#last?.logical === logical && this.#last.extentBytes === extentBytes) return this.#last.content;
-    const stored = this.#readSectors(logical, storedBytes, unsummed);
-    const content =
-      compression === 'none'
-        ? stored
-        : decompress(compression, stored, extentBytes, this.#volume.superblock.sectorBytes);
-    this.#last = { logical, extentBytes, content };
-    return content;
+  *#readCompressed(extent: Compressed, sizeBytes: number, unsummed: boolean): Generator<Uint8Array> {
+    const { logical, extentBytes, from } = extent;
+    const last = this.#last?.logical === logical && this.#last.extentBytes === extentBytes ? this.#last : undefined;
+    const content = last?.content ?? this.#decompress(extent, unsummed);
+    const isPart = extent.sizeBytes < extentBytes;
+    if (isPart) this.#last = { logical, extentBytes, content };
+    yield content.subarray(from, from + sizeBytes);
+    if (!isPart && last === undefined) releaseBytes(content);
   }
 
-  #readSectors(logical: number, sizeBytes: number, unsummed: boolean): Uint8Array {
-    const bytes = this.#volume.source.read(this.#volume.chunks.locate(logical, sizeBytes), sizeBytes);
-    if (!unsummed) this.#checksums.check(logical, bytes);
-    return bytes;
+  #decompress({ compression, logical, storedBytes, extentBytes }: Compressed, unsummed: boolean): Uint8Array {
+    const { chunks, superblock } = this.#volume;
+    const stored = this.#readScratch(chunks.locate(logical, storedBytes), storedBytes);
+    if (!unsummed) this.#checksums.check(logical, stored);
+    return decompress(compression, stored, extentBytes, superblock.sectorBytes);
   }
+}
+
+function isCompressed(extent: Stored): extent is Compressed {
+  return extent.compression !== 'none';
 }
 
 function* zeros(sizeBytes: number): Generator<Uint8Array> {

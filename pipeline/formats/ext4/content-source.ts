@@ -18,28 +18,37 @@ export function openContent(volume: Volume, inode: Inode): Source | undefined {
     sizeBytes,
     read(offset, length) {
       checkRange(source, offset, length);
-      return readRange(volume, runs, id, offset, length);
+      const bytes = Buffer.allocUnsafeSlow(length);
+      fillRange(volume, runs, id, offset, bytes);
+      return bytes;
+    },
+    readInto(offset, target) {
+      checkRange(source, offset, target.byteLength);
+      fillRange(volume, runs, id, offset, target);
     },
   };
   return source;
 }
 
 /** Runs ascend and do not overlap; what lies between them is zeros. */
-function readRange(volume: Volume, runs: readonly Run[], id: number, offset: number, length: number): Uint8Array {
+function fillRange(volume: Volume, runs: readonly Run[], id: number, offset: number, target: Uint8Array): void {
   const { blockBytes } = volume.superblock;
-  const bytes = new Uint8Array(length);
+  const end = offset + target.byteLength;
+  let filled = offset;
   for (let at = firstRunAfter(runs, Math.floor(offset / blockBytes)); at < runs.length; at++) {
     const run = runs[at];
-    if (run === undefined || run.logical * blockBytes >= offset + length) break;
+    if (run === undefined || run.logical * blockBytes >= end) break;
     const from = Math.max(offset, run.logical * blockBytes);
-    const to = Math.min(offset + length, (run.logical + run.count) * blockBytes);
+    const to = Math.min(end, (run.logical + run.count) * blockBytes);
     const firstBlock = Math.floor(from / blockBytes) - run.logical;
     const skipped = from - (run.logical + firstBlock) * blockBytes;
     const count = Math.ceil((skipped + to - from) / blockBytes);
-    const stored = volume.readBlocks(run.physical + firstBlock, count, skipped + to - from, `inode ${id}`);
-    bytes.set(stored.subarray(skipped), from - offset);
+    target.fill(0, filled - offset, from - offset);
+    const place = target.subarray(from - offset, to - offset);
+    volume.readBytesInto(place, run.physical + firstBlock, count, skipped, `inode ${id}`);
+    filled = to;
   }
-  return bytes;
+  target.fill(0, filled - offset);
 }
 
 /** The first run that ends behind a block, by halving. */

@@ -50,6 +50,14 @@ export class Volume {
     return part;
   }
 
+  /** Bytes of neighbouring blocks, from one that lies in the first of them on, to fill the target. Faults: ext4.block. */
+  readBytesInto(target: Uint8Array, first: number, count: number, skipped: number, what: string): void {
+    this.#checkBlocks(first, count, what);
+    const offset = first * this.superblock.blockBytes + skipped;
+    if (this.#source.readInto === undefined) target.set(this.#source.read(offset, target.byteLength));
+    else this.#source.readInto(offset, target);
+  }
+
   #checkBlocks(first: number, count: number, what: string): void {
     const { blockCount, firstDataBlock } = this.superblock;
     if (first < firstDataBlock || first + count > blockCount)

@@ -1,4 +1,15 @@
-import { ByteReader, checkRange, Fault, limits, type Source } from '../../core/index.ts';
+import {
+  ByteReader,
+  checkRange,
+  Fault,
+  limits,
+  lendBytes,
+  openScratch,
+  readScoped,
+  scopeBytes,
+  type ScopedBytes,
+  type Source,
+} from '../../core/index.ts';
 import { BlockCache } from './block-cache.ts';
 import { decompressBlock } from './decompress.ts';
 import type { FileContent } from './inode.ts';
@@ -27,12 +38,20 @@ export function openContentReader(
 ): ContentReader {
   const { blockSizeBytes, compressor } = superblock;
   const fragmentBlocks = new BlockCache<Uint8Array>(limits.squashfsFragmentCacheBytes, blockSizeBytes);
+  const readCompressed = openScratch(image, blockSizeBytes);
   let zeros: Uint8Array | undefined;
 
   const readBlock = (start: number, size: StoredSize, place: string): Uint8Array => {
     checkRange(image, start, size.bytes);
-    const stored = image.read(start, size.bytes);
-    return size.raw ? stored : decompressBlock(compressor, stored, blockSizeBytes, place);
+    return size.raw
+      ? image.read(start, size.bytes)
+      : decompressBlock(compressor, readCompressed(start, size.bytes), blockSizeBytes, place);
+  };
+
+  const openBlock = (start: number, size: StoredSize, wanted: number, place: string): ScopedBytes => {
+    // A size of zero is a hole: nothing is stored for it.
+    if (size.bytes === 0) return lendBytes((zeros ??= new Uint8Array(blockSizeBytes)).subarray(0, wanted));
+    return size.raw ? readScoped(image, start, size.bytes) : scopeBytes(readBlock(start, size, place));
   };
 
   const readFragment = (number: number): Uint8Array =>
@@ -52,16 +71,12 @@ export function openContentReader(
       const place = `squashfs data block at byte ${start}`;
       const size = parseStoredSize(word, blockSizeBytes, place);
       const wanted = Math.min(left, blockSizeBytes);
-      // A size of zero is a hole: nothing is stored for it.
-      const block =
-        size.bytes === 0
-          ? (zeros ??= new Uint8Array(blockSizeBytes)).subarray(0, wanted)
-          : readBlock(start, size, place);
-      if (block.byteLength !== wanted)
-        throw new Fault('squashfs.block', `Cannot read ${place}: ${block.byteLength} bytes, want ${wanted}`, {
+      using block = openBlock(start, size, wanted, place);
+      if (block.bytes.byteLength !== wanted)
+        throw new Fault('squashfs.block', `Cannot read ${place}: ${block.bytes.byteLength} bytes, want ${wanted}`, {
           where: place,
         });
-      yield block;
+      yield block.bytes;
       start += size.bytes;
       left -= wanted;
     }

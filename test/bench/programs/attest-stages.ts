@@ -17,7 +17,7 @@ import {
 import { limits } from '../../../pipeline/core/index.ts';
 import { openFileSource, writeDirectoryAtomically } from '../../../pipeline/edge/files/index.ts';
 import { type HashingPool, openHashingPool } from '../../../pipeline/edge/hashing/index.ts';
-import { inventoryThread } from '../../../pipeline/edge/inventory/index.ts';
+import { inventoryHelper } from '../../../pipeline/edge/inventory/index.ts';
 import { buildKeySigner } from '../../../pipeline/edge/sigstore/index.ts';
 import type { Hashing } from '../../../pipeline/inspection/index.ts';
 import { localBuildContext } from '../../../pipeline/provenance/index.ts';
@@ -94,7 +94,7 @@ function watched(threads: HashingPool): Hashing {
     hashLeaves: (...task) => timed('hashing: verity tree', async () => threads.hashLeaves(...task)),
     inventory: {
       help: (tree, mount, counter) => {
-        const helped = inventoryThread.help(tree, mount, counter);
+        const helped = inventoryHelper(1).help(tree, mount, counter);
         return helped === undefined ? undefined : timed('inventory: large trees', () => helped);
       },
     },

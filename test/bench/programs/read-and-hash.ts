@@ -3,8 +3,10 @@
 // Once, as whole files: the image, the extensions given, and those that nodes merge from inside the image. Once, as
 // decompressed content: each file of /usr and of every extension. No second hash of the same bytes is in it: neither the
 // verity tree of /usr nor its update payload, which attest computes as well. It has attest's own readers, hashing threads
-// and cores: a digest of the whole runs beside two threads that share the files of a tree.
+// and cores: a digest of the whole runs beside the files of a tree, which two threads share where there is a third core.
+// (On two cores a helper is slower: it takes time from the one digest that all wait for.)
 import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { Digest, limits, memorySource, sliceSource } from '../../../pipeline/core/index.ts';
 import { openFileSource } from '../../../pipeline/edge/files/index.ts';
@@ -62,7 +64,7 @@ function openHelper() {
       const location = locateTree(tree);
       const counter = new Int32Array(new SharedArrayBuffer(4));
       const answer = new Promise<number>((settle) => {
-        if (location === undefined) return settle(0);
+        if (location === undefined || availableParallelism() < 3) return settle(0);
         worker.once('message', settle);
         // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
         worker.postMessage({ location, done, counter } satisfies Task);

@@ -105,6 +105,29 @@ describe('a hashing pool', () => {
     expect(threaded.rootHash).not.toBe('');
   });
 
+  it.each([true, false])('knows blocks of zeros among others, salt first: %s', async (saltFirst) => {
+    const sparse = Buffer.concat([
+      Buffer.alloc(9 * MiB),
+      randomBytes(4096),
+      Buffer.alloc(9 * MiB),
+      Buffer.alloc(4096, 1),
+    ]);
+    const place = join(folder, 'sparse');
+    writeFileSync(place, sparse);
+    using data = openFileSource(place);
+    const parameters: VerityParameters = {
+      hashType: saltFirst ? 1 : 0,
+      algorithm: 'sha256',
+      dataBlockSizeBytes: 4096,
+      hashBlockSizeBytes: 4096,
+      salt: '00112233',
+      dataBlocks: sparse.byteLength / 4096,
+    };
+    const input = { parameters, hashes: memorySource(new Uint8Array(4 * MiB)), treeOffset: 0 };
+    const threaded = await verifyVerityTree({ ...input, data, hashLeaves: pool.hashLeaves });
+    expect(threaded).toEqual(await verifyVerityTree({ ...input, data: memorySource(sparse) }));
+  });
+
   it('works bundled and minified into one file', () => {
     const bundled = join(folder, 'bundled.mjs');
     const program = `import { openHashingPool } from './index.ts';

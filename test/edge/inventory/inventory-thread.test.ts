@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openFileSource } from '../../../pipeline/edge/files/index.ts';
-import { inventoryThread } from '../../../pipeline/edge/inventory/index.ts';
+import { inventoryHelper } from '../../../pipeline/edge/inventory/index.ts';
 import { locateTree, readSysext } from '../../../pipeline/image/index.ts';
 import { collectInventory, collectInventoryShared, listContent } from '../../../pipeline/inventory/index.ts';
 import { hashLeavesInline } from '../../../pipeline/formats/verity/index.ts';
@@ -26,7 +26,7 @@ describe('an inventory thread', () => {
     using source = openFileSource(path);
     const { tree } = await readSysext(source, hashLeavesInline);
     const counter = new Int32Array(new SharedArrayBuffer(4));
-    const findings = await inventoryThread.help(tree, '', counter);
+    const findings = await inventoryHelper(0).help(tree, '', counter);
     const { work } = listContent(tree, '');
     const expected = collectInventory(tree, { mount: '' });
     expect(findings?.size).toBe(work.length);
@@ -40,7 +40,7 @@ describe('an inventory thread', () => {
 
   it('has nothing to open for a tree in memory', () => {
     expect(
-      inventoryThread.help(buildMemoryTree({ '/a': 'a' }), '', new Int32Array(new SharedArrayBuffer(4))),
+      inventoryHelper(0).help(buildMemoryTree({ '/a': 'a' }), '', new Int32Array(new SharedArrayBuffer(4))),
     ).toBeUndefined();
   });
 
@@ -52,7 +52,7 @@ describe('an inventory thread', () => {
     expect(locateTree(tree)).toBeDefined();
     rmSync(gone);
     source[Symbol.dispose]();
-    expect((await inventoryThread.help(tree, '', new Int32Array(new SharedArrayBuffer(4))))?.size ?? 0).toBe(0);
+    expect((await inventoryHelper(0).help(tree, '', new Int32Array(new SharedArrayBuffer(4))))?.size ?? 0).toBe(0);
   });
 });
 

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { zstdDecompressSync } from 'node:zlib';
-import { hash } from 'node:crypto';
-import { Fault, memorySource, type Source } from '../../../pipeline/core/index.ts';
+import { Digest, Fault, memorySource, type Source } from '../../../pipeline/core/index.ts';
 import { type Btrfs, openBtrfs } from '../../../pipeline/formats/btrfs/index.ts';
 import { crc32c } from '../../../pipeline/formats/crc32c/index.ts';
 import { type PlacedEntry, readFile, resolve, walk } from '../../../pipeline/formats/file-tree/index.ts';
@@ -44,7 +43,7 @@ export function describeEntry(tree: Btrfs, { path, node }: PlacedEntry, links: n
 }
 
 function sha256(tree: Btrfs, node: PlacedEntry['node']): string {
-  return hash('sha256', Buffer.concat([...tree.chunks(node)]), 'hex');
+  return Digest.ofChunks('sha256', tree.chunks(node)).hex;
 }
 
 /** As bash's printf %q writes it. */
