@@ -18,7 +18,11 @@ import { githubIssuer, type LoopbackSigstore, openLoopbackSigstore } from '../su
 import { runStep, type StepOutcome } from './run-action.ts';
 
 /** Workflows as GitHub reads them, as far as these tests look. */
-type Step = { readonly uses?: string; readonly run?: string; readonly with?: Readonly<Record<string, unknown>> };
+type Step = {
+  readonly uses?: string;
+  readonly run?: string;
+  readonly with?: Readonly<Record<string, string | boolean>>;
+};
 type Job = {
   readonly permissions?: Readonly<Record<string, string>>;
   readonly environment?: string;

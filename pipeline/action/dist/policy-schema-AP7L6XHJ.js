@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{p as t}from"./chunk-X6YJMCAF.js";import{h as m}from"./chunk-3RWE6T7K.js";import"./chunk-ALEGJBFU.js";import"./chunk-KKBPVRGA.js";import"./chunk-LYSOGQW4.js";import"./chunk-LUVU5JTC.js";import"./chunk-CTT7SOMC.js";import"./chunk-BOBDNRO6.js";import"./chunk-KXZJCJDR.js";import{k as o}from"./chunk-UA34TFWW.js";import"./chunk-U57UL273.js";import"./chunk-CQN3NCSK.js";import"./chunk-LMWJ76UO.js";var p=async({world:r})=>(r.stdout.write(m(t())),o.admit);export{p as runPolicySchema};

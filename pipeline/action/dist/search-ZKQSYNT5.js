@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a,b}from"./chunk-GSYZGB7E.js";import"./chunk-O5DXMC6F.js";import"./chunk-MHLCIZFM.js";import"./chunk-3RWE6T7K.js";import"./chunk-HGJATDB4.js";import"./chunk-LYSOGQW4.js";import"./chunk-LUVU5JTC.js";import"./chunk-CTT7SOMC.js";import"./chunk-BOBDNRO6.js";import"./chunk-JMKUUYNJ.js";import"./chunk-DURTTIBZ.js";import"./chunk-KXZJCJDR.js";import"./chunk-UA34TFWW.js";import"./chunk-LMWJ76UO.js";export{b as searchMaterial,a as searchStores};
