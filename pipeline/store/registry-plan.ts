@@ -2,7 +2,7 @@ import { compareText, Digest } from '../core/index.ts';
 import { emptyOciConfig } from '../release/index.ts';
 import { manifestSubjects } from './artifact.ts';
 import { bundleType, type Descriptor, encodeReferrer, manifestType, type Referrer } from './oci-documents.ts';
-import type { Publication, PublishedBundle } from './publication.ts';
+import type { Publication, PublishedBundle, PublishedDocument } from './publication.ts';
 
 /** What a registry is to hold after a publication, each part by its digest or its tag. */
 export type RegistryPlan = {
@@ -50,15 +50,10 @@ export function planRegistry(publication: Publication, known: readonly Descripto
     bundle,
     referrers: attachBundle(bundle, carriers, publication),
   }));
-  const documents = publication.documents.flatMap((document) => {
-    const about = carriers.filter(({ subjects }) => subjects.has(document.about.hex));
-    const layer = { ...document, sizeBytes: document.bytes.byteLength };
-    const title = { 'org.opencontainers.image.title': document.fileName, ...createdAnnotation(publication) };
-    const attached = about.map((carrier) =>
-      attach(document.fileName, carrier, encodeReferrer(layer, carrier.descriptor, title)),
-    );
-    return attached.length === 0 ? [] : [{ document, attached }];
-  });
+  const documents = publication.documents.map((document) => ({
+    document,
+    attached: attachDocument(document, carriers, publication),
+  }));
   const attached = [...bundles.flatMap(({ referrers }) => referrers), ...documents.flatMap((each) => each.attached)];
   return {
     blobs: [
@@ -89,9 +84,10 @@ export function planRegistry(publication: Publication, known: readonly Descripto
         carrier === null ? [] : [[referrersTag(Digest.parse(carrier.descriptor.digest)), referrer.descriptor] as const],
       ),
     ),
-    subjectTags: collectTags(
-      bundles.flatMap(({ bundle, referrers }) => listUnderSubjects(bundle, referrers, carriers)),
-    ),
+    subjectTags: collectTags([
+      ...bundles.flatMap(({ bundle, referrers }) => listUnderSubjects(bundle, referrers, carriers)),
+      ...documents.flatMap(({ document, attached }) => listUnattached(document, attached, publication)),
+    ]),
   };
 }
 
@@ -135,6 +131,32 @@ function attachBundle(
   return about.map((carrier) =>
     attach(bundle.fileName, carrier, encodeReferrer(layer, carrier.descriptor, annotations)),
   );
+}
+
+/** An SBOM's file goes to the manifest of its artifact; a trust pack, whose set has no manifest, to none. */
+function attachDocument(
+  document: PublishedDocument,
+  carriers: readonly Carrier[],
+  publication: Publication,
+): readonly Attached[] {
+  const about = carriers.filter(({ subjects }) => subjects.has(document.about.hex));
+  const layer = { ...document, sizeBytes: document.bytes.byteLength };
+  const title = { 'org.opencontainers.image.title': document.fileName, ...createdAnnotation(publication) };
+  if (about.length === 0) return [attach(document.fileName, null, encodeReferrer(layer, null, title))];
+  return about.map((carrier) => attach(document.fileName, carrier, encodeReferrer(layer, carrier.descriptor, title)));
+}
+
+/** What hangs on no manifest is found by the tag of what it is about. */
+function listUnattached(
+  { about }: PublishedDocument,
+  attached: readonly Attached[],
+  { bundles }: Publication,
+): readonly (readonly [string, Descriptor])[] {
+  const isIdentity = bundles.some(({ subjects }) =>
+    subjects.some(({ role, digest }) => role === 'identity' && Digest.equals(digest, about)),
+  );
+  const tag = isIdentity ? nodeSetTag(about) : referrersTag(about);
+  return attached.flatMap(({ carrier, referrer }) => (carrier === null ? [[tag, referrer.descriptor] as const] : []));
 }
 
 function attach(what: string, carrier: Carrier | null, referrer: Referrer): Attached {
