@@ -24,11 +24,7 @@ export async function runAction(world: ActionWorld): Promise<Exit> {
     refuseUnknownInputs(world);
     checkFlags(inputs);
     const run = chooseMode(inputs);
-    const { exit: code, summary } = await run({
-      inputs,
-      files: openFileFinder(inputs, world),
-      world,
-    });
+    const { exit: code, summary } = await run({ inputs, files: openFileFinder(inputs, world), world });
     if (inputs.isSet('show-summary')) writeSummary(world, summary);
     return code;
   } catch (error) {

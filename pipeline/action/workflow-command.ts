@@ -27,6 +27,10 @@ export function renderFinding(subject: string, { code, message, next }: Finding)
   return renderCommand('error', { title: `nodeproof ${code}` }, lines.map(printable).join('\n'));
 }
 
+export function renderNotice(message: string): string {
+  return renderCommand('notice', { title: 'nodeproof' }, printable(message));
+}
+
 export function renderWarning(message: string): string {
   return renderCommand('warning', { title: 'nodeproof' }, printable(message));
 }

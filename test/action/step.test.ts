@@ -229,7 +229,7 @@ describe('Mode attest', () => {
   test('keeps what was made when publishing fails, and says what was complete', async () => {
     registry.interfere = () => ({ status: 403 });
     const inputs = { 'subject-path': 'tool.txt', 'node-set-name': 'half', key: 'key.pem', 'bundle-dir': 'half' };
-    const { exit, errors, outputs } = await run({
+    const { exit, errors, outputs, summary } = await run({
       ...inputs,
       'publish-to': ['directory:half-www', 'oci'].join('\n'),
       registry: registry.repository,
@@ -238,6 +238,7 @@ describe('Mode attest', () => {
     expect(exit).toBe(4);
     expect(errors[0]).toContain('Complete: directory:half-www');
     expect(outputs['bundle-dir']).toBe('half');
+    expect(summary).toContain('cosign verify-blob-attestation');
     const again = {
       mode: 'publish',
       'bundle-dir': 'half',

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { renderReadme } from '../../pipeline/cli/docs.ts';
+import { makeCertificate } from '../support/certificate.ts';
 import { checkout, pipeline } from './sources.ts';
 
 const readme = readFileSync(join(checkout, 'README.md'), 'utf8');
@@ -68,12 +69,16 @@ function runShell(script: string) {
   });
 }
 
-/** The default tests need no program of others: where openssl is missing, its two lines have been done already. */
+/** The default tests need no program of others: where openssl is missing, its lines have been done already. */
 function withKeysOfOurOwn(block: string): string {
   if (!block.includes('openssl') || spawnSync('openssl', ['version']).status === 0) return withoutChatter(block);
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  writeFileSync(join(directory, 'release.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
-  writeFileSync(join(directory, 'release.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
+  const write = (name: string, content: string | Buffer): void => writeFileSync(join(directory, name), content);
+  const release = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  write('release.pem', release.privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  write('release.pub', release.publicKey.export({ type: 'spki', format: 'pem' }));
+  const verity = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  write('verity.key', verity.privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  write('verity.crt', makeCertificate(verity));
   return block.replaceAll(/^openssl .*$/gm, '');
 }
 

@@ -4,22 +4,24 @@ import { basename, join, resolve } from 'node:path';
 import { Digest, exit, Fault } from '../../core/index.ts';
 import { declareArtifacts, readDeclaredArtifacts, subjectOptions } from '../artifacts.ts';
 import { describeRelease, digestsByName, type ReleaseDescription } from '../release-description.ts';
-import { appendToFile, writeOutput } from '../runner-files.ts';
+import { appendToFile, writeOutput, writeSummary } from '../runner-files.ts';
 import { checkPublication, option, runCommand, type Step } from '../step.ts';
 import { readKeyInput } from '../key.ts';
 import { readStores } from '../stores.ts';
 import { renderReleaseSummary } from '../summary.ts';
-import { renderLine, renderWarning } from '../workflow-command.ts';
+import { renderLine, renderNotice, renderWarning } from '../workflow-command.ts';
 import type { ActionWorld } from '../world.ts';
 import { findMembers, listArtifacts, listMembers, type Members, namesFiles, nothingNamed } from './members.ts';
 import type { ModeOutcome } from './outcome.ts';
-import { publishRelease } from './publish.ts';
+import { type Published, publishRelease } from './publish.ts';
 
 /** What of the document of `attest` is told. */
 type AttestDocument = {
   readonly statements: number;
   readonly verified: boolean;
   readonly unsignedUpstream: readonly string[];
+  /** What whoever verifies should know of the signatures. */
+  readonly notes: readonly string[];
 };
 
 /** Makes and signs the attestations of a release and, where `publish-to` says so, publishes them. */
@@ -43,8 +45,15 @@ export async function runAttest(step: Step): Promise<ModeOutcome> {
   tellRelease(step, document as AttestDocument, release);
   declareMembers(members, release, step);
   // Outputs stand before anything is sent: a later step can publish what was made here.
-  const published = await publishRelease(step, directory, stores, listArtifacts(members));
-  return { exit: exit.admit, summary: renderReleaseSummary(release.markdown, release, published, step) };
+  const summarise = (published: readonly Published[]): string =>
+    renderReleaseSummary(release.markdown, release, published, step);
+  try {
+    const published = await publishRelease(step, directory, stores, listArtifacts(members));
+    return { exit: exit.admit, summary: summarise(published) };
+  } catch (error) {
+    if (inputs.isSet('show-summary')) writeSummary(world, summarise([]));
+    throw error;
+  }
 }
 
 function checkSigner({ inputs, world }: Step): void {
@@ -109,6 +118,7 @@ function tellRelease({ world }: Step, made: AttestDocument, release: ReleaseDesc
   if (nodeSet !== null) world.write(renderLine(`Identity of its nodes: ${nodeSet.identityDigest}`));
   if (!made.verified)
     world.write(renderWarning('The bundles were not verified here: give the trusted-root of the services that signed'));
+  for (const note of made.notes) world.write(renderNotice(note));
   for (const list of made.unsignedUpstream)
     world.write(renderWarning(`${list} is signed by nobody: the provenance says that it is unverified`));
   const paths = bundles.map(({ path }) => path);

@@ -1,4 +1,4 @@
-import { exit } from '../../core/index.ts';
+import { exit, Fault } from '../../core/index.ts';
 import { describeRelease } from '../release-description.ts';
 import { writeOutput } from '../runner-files.ts';
 import { option, runCommand, type Step } from '../step.ts';
@@ -7,7 +7,6 @@ import { renderReleaseSummary, renderStatements } from '../summary.ts';
 import { renderLine } from '../workflow-command.ts';
 import { findMembers, listArtifacts } from './members.ts';
 import type { ModeOutcome } from './outcome.ts';
-import { Fault } from '../../core/index.ts';
 
 type Write = { readonly what: string; readonly place: string; readonly id?: string; readonly url?: string };
 
@@ -62,7 +61,7 @@ export async function publishRelease(
   }
   for (const { store, written, present } of published)
     world.write(renderLine(`Published to ${store}: ${written.length} written, ${present.length} there already`));
-  const attestations = published.flatMap(({ written, present }) => [...written, ...present]);
+  const attestations = published.filter(isAttestations).flatMap(({ written, present }) => [...written, ...present]);
   writeOutput(
     world,
     'attestation-ids',
@@ -79,6 +78,10 @@ export async function publishRelease(
 /** A directory that looks like an option must not become one. */
 function asOperand(directory: string): string {
   return directory.startsWith('-') ? `./${directory}` : directory;
+}
+
+function isAttestations({ store }: Published): boolean {
+  return store.startsWith('github-attestations:');
 }
 
 /** GitHub keeps attestations, not what they are about. */
