@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Digest, limits } from '../../../pipeline/core/index.ts';
+import { openRegistryStore, parseRepository } from '../../../pipeline/edge/store/index.ts';
 import { buildPublication, type Found, type Publication } from '../../../pipeline/store/index.ts';
 import {
   type LoopbackRegistry,
@@ -122,6 +123,14 @@ describe('Publishing to a registry', () => {
   afterEach(() => registry[Symbol.asyncDispose]());
 
   const isWrite = ({ method }: RegistryCall): boolean => method === 'PUT' || method === 'POST';
+
+  test('says so where a registry speaks http on the port that was named for https, and asks it once', async () => {
+    const reference = parseRepository(`https://${registry.repository}`, false);
+    const fault = await faultOf(openRegistryStore(reference, anonymous, settingsFor()).put(publication, silent));
+    expect(fault.code).toBe('network.plain-http');
+    expect(fault.next).toContain('--plain-http');
+    expect(registry.calls).toEqual([]);
+  });
 
   test('goes on where a busy server asks for patience, as long as it asks for', async () => {
     const pauses: number[] = [];

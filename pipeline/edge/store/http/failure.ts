@@ -36,6 +36,12 @@ export function describeFailure(url: URL, error: unknown): Fault {
   const code = names.find((name) => /^[A-Z][A-Z0-9_]{3,60}$/.test(name));
   if (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH')
     return new PassingFault('network.broken', `Cannot read from ${url.host}: the answer broke off`, where);
+  // The first bytes of an answer that is no TLS at all.
+  if (code !== undefined && /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/.test(code))
+    return new Fault('network.plain-http', `Cannot talk https to ${url.host}: it does not speak TLS`, {
+      where,
+      next: 'Name a server that does; --plain-http lets anyone on the way read and change what is sent',
+    });
   return new PassingFault('network.unreachable', `Cannot reach ${url.host}: ${code ?? 'the request failed'}`, where);
 }
 
