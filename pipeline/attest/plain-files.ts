@@ -13,7 +13,7 @@ export type PlainFile = {
 
 /**
  * The files that are attested plainly, by name: each once, without those that are members of the set anyway.
- * Faults: usage.subject (one name, two digests), limit.attested-files.
+ * Faults: usage.subject (one name, two digests), usage.subjects.
  */
 export function distinctFiles(
   files: readonly PlainFile[],
@@ -42,7 +42,7 @@ function checkAmount(files: readonly PlainFile[]): void {
   const characters = files.reduce((sum, { name }) => sum + name.length, 0);
   if (files.length <= limits.attestedFiles && characters <= limits.attestedFileNames) return;
   throw new Fault(
-    'limit.attested-files',
+    'usage.subjects',
     `Cannot attest the files: ${files.length} with names of ${characters} characters, want at most ${limits.attestedFiles} with ${limits.attestedFileNames}`,
     { next: 'Attest them in several releases, or an archive of them' },
   );

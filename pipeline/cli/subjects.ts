@@ -10,11 +10,11 @@ export type SubjectOption =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'digest'; readonly text: string; readonly name: string; readonly sha256: Digest };
 
-/** Reads `FILE` and `NAME@sha256:HEX`, before any file is opened. Faults: usage.subject, limit.attested-files. */
+/** Reads `FILE` and `NAME@sha256:HEX`, before any file is opened. Faults: usage.subject, usage.subjects. */
 export function parseSubjectOptions(texts: readonly string[]): readonly SubjectOption[] {
   if (texts.length > limits.attestedFiles)
     throw new Fault(
-      'limit.attested-files',
+      'usage.subjects',
       `Cannot attest the files: ${texts.length}, want at most ${limits.attestedFiles}`,
       { next: 'Attest them in several releases, or an archive of them' },
     );

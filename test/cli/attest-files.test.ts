@@ -261,7 +261,7 @@ describe('attest of further files', () => {
     ['a directory', ['store'], 'file.kind'],
     ['a name that moves the cursor', [`a\u001b[2Jb@sha256:${'a'.repeat(64)}`], 'attest.file-name'],
     ['a file that the release has itself', ['files/SHA256SUMS'], 'attest.file-name'],
-    ['more than there may be', Array.from({ length: 16_385 }, (_, at) => `f${at}`), 'limit.attested-files'],
+    ['more than there may be', Array.from({ length: 16_385 }, (_, at) => `f${at}`), 'usage.subjects'],
   ])('refuses %s', async (_, subjects, code) => {
     expect((await attest('refused', '--subject', ...subjects)).code).toBe(code);
     expect(existsSync(workshop.path('refused'))).toBe(false);
