@@ -1,4 +1,4 @@
-import { type LintFinding, lintCodes } from '../lint/index.ts';
+import type { LintCode, LintFinding } from '../lint/index.ts';
 import { printable } from './error.ts';
 
 /** Findings for people, with the place and the fix of each. */
@@ -12,8 +12,16 @@ export function renderLint(findings: readonly LintFinding[], subject: string): s
   return `${lines.join('\n')}\n`;
 }
 
-/** The same in the form that code scanning reads: SARIF 2.1.0 (OASIS), one run. */
-export function buildSarif(findings: readonly LintFinding[], version: string): object {
+/**
+ * The same in the form that code scanning reads: SARIF 2.1.0 (OASIS), one run.
+ *
+ * @param meanings of the codes: an argument, so that who renders a verdict does not load what looks at settings
+ */
+export function buildSarif(
+  findings: readonly LintFinding[],
+  version: string,
+  meanings: Readonly<Record<LintCode, string>>,
+): object {
   const codes = [...new Set(findings.map(({ code }) => code))].sort();
   return {
     $schema: 'https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json',
@@ -25,7 +33,7 @@ export function buildSarif(findings: readonly LintFinding[], version: string): o
             name: 'nodeproof',
             version,
             informationUri: 'https://nodeproof.dev',
-            rules: codes.map((id) => ({ id, shortDescription: { text: lintCodes[id] } })),
+            rules: codes.map((id) => ({ id, shortDescription: { text: meanings[id] } })),
           },
         },
         results: findings.map(({ code, level, message, file, line, fix }) => ({

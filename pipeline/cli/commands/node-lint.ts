@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { exit } from '../../core/index.ts';
 import { openHashingPool } from '../../edge/hashing/index.ts';
 import { openLiveNode, openNodeDirectory } from '../../edge/node/index.ts';
-import { lintNode } from '../../lint/index.ts';
+import { lintCodes, lintNode } from '../../lint/index.ts';
 import { buildSarif, renderLint } from '../../report/index.ts';
 import type { Run } from '../command.ts';
 import { renderJson } from '../inputs.ts';
@@ -17,7 +17,7 @@ export const runNodeLint: Run<typeof nodeLintCommand> = async ({ options, world 
   const findings = lintNode(node);
   world.stdout.write(
     options.sarif
-      ? renderJson(buildSarif(findings, version))
+      ? renderJson(buildSarif(findings, version, lintCodes))
       : options.json
         ? renderJson({ findings })
         : renderLint(findings, options.root ?? 'this node'),

@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a,b}from"./chunk-AGO4AG27.js";import"./chunk-BOUZDUFA.js";import"./chunk-PMDAWOZ6.js";import"./chunk-MOWTU3BR.js";import"./chunk-YLG2QOD5.js";import"./chunk-V5XKIB6D.js";import"./chunk-BU3YRFPH.js";import"./chunk-ODJUXG3Z.js";import"./chunk-JVK3K2NF.js";import"./chunk-XCFX4V5N.js";import"./chunk-2AOWOFSU.js";import"./chunk-KXZJCJDR.js";import"./chunk-IU4SK6GQ.js";import"./chunk-LMWJ76UO.js";export{b as searchMaterial,a as searchStores};
