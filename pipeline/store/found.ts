@@ -25,15 +25,6 @@ export class Findings {
     this.#isMixed = isMixed;
   }
 
-  /** No other bundle is taken, nor is anything else told. */
-  get isFull(): boolean {
-    return (
-      this.#bundles.size >= limits.storeBundles ||
-      this.#passedOver.length >= limits.storeBundles ||
-      this.#totalBytes >= limits.storeFoundBytes
-    );
-  }
-
   /**
    * Runs a step that reads one bundle, or null where something else is there; a Fault in it is told at the place and costs no
    * other bundle. True where it was one.
@@ -63,8 +54,38 @@ export class Findings {
     if (this.#unread.length < limits.storeBundles) this.#unread.push(placed(fault, from));
   }
 
+  /**
+   * Reads a place part by part, until no more is taken. What breaks the reading off is told beside what was found; where
+   * nothing was, "none" is not known, and it is thrown.
+   */
+  async readParts<T>(place: string, parts: AsyncIterable<T>, read: (part: T) => Promise<unknown>): Promise<Found> {
+    try {
+      for await (const part of parts) {
+        await read(part);
+        if (this.#isFull)
+          throw new Fault(
+            'limit.store-bundles',
+            `Cannot take all that ${place} has: want at most ${limits.storeBundles}`,
+          );
+      }
+    } catch (error) {
+      if (!(error instanceof Fault) || this.#bundles.size === 0) throw error;
+      this.leaveUnread(error, place);
+    }
+    return this.found();
+  }
+
   found(): Found {
     return { bundles: [...this.#bundles.values()], passedOver: this.#passedOver, unread: this.#unread };
+  }
+
+  /** No other bundle is taken, nor is anything else told. */
+  get #isFull(): boolean {
+    return (
+      this.#bundles.size >= limits.storeBundles ||
+      this.#passedOver.length >= limits.storeBundles ||
+      this.#totalBytes >= limits.storeFoundBytes
+    );
   }
 
   #add(found: FoundBundle): void {

@@ -18,6 +18,7 @@ export {
   buildPublication,
   checksumsName,
   isReleaseName,
+  packSuffix,
   type Publication,
   type PublishedBundle,
   type PublishedFile,

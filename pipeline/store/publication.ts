@@ -53,7 +53,7 @@ export function isReleaseName(fileName: string): boolean {
 
 export const checksumsName = 'SHA256SUMS';
 const sbomSuffix = '.cdx.json';
-const packSuffix = '.trust-pack.json';
+export const packSuffix = '.trust-pack.json';
 
 /**
  * Builds the publication of a directory that attest wrote. Everything is read and compared before anything is sent.

@@ -1,4 +1,5 @@
 export { type FileSource, openFileSource } from './file-source.ts';
+export { flushDirectory } from './flush.ts';
 export { writeImageAtomically } from './output-image.ts';
 export { writeDirectoryAtomically } from './output-directory.ts';
 export { readSmallFile } from './small-file.ts';

@@ -1,18 +1,7 @@
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fsyncSync,
-  lstatSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  type Stats,
-} from 'node:fs';
+import { chmodSync, lstatSync, mkdtempSync, readdirSync, renameSync, rmSync, type Stats } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Fault } from '../../core/index.ts';
+import { flushDirectory, flushFile } from './flush.ts';
 import { isSystemError } from './open-file.ts';
 
 /**
@@ -101,18 +90,9 @@ function flushTree(directory: string): void {
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     const path = join(directory, entry.name);
     if (entry.isDirectory()) flushTree(path);
-    else if (entry.isFile()) flush(path);
+    else if (entry.isFile()) flushFile(path);
   }
-  flush(directory);
-}
-
-function flush(path: string): void {
-  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
+  flushDirectory(directory);
 }
 
 function moveIntoPlace(outDir: string, building: string, target: string): void {
@@ -123,7 +103,7 @@ function moveIntoPlace(outDir: string, building: string, target: string): void {
       throw occupied(outDir, 'something else was put there meanwhile, want a new or an empty directory');
     throw error;
   }
-  flush(dirname(target));
+  flushDirectory(dirname(target));
 }
 
 /** An interrupted run leaves no partial directory either. */

@@ -2,6 +2,7 @@ import { closeSync, constants, fsyncSync, ftruncateSync, linkSync, openSync, rmS
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import { Fault, type Source } from '../../core/index.ts';
+import { flushDirectory } from './flush.ts';
 import { isSystemError } from './open-file.ts';
 
 /** A stretch of a file: zeros lie between stretches, and take no room on disk. */
@@ -57,15 +58,6 @@ function writeStretches(path: string, sizeBytes: number, stretches: readonly Str
 function writeFully(descriptor: number, bytes: Uint8Array, position: number): void {
   for (let written = 0; written < bytes.byteLength;)
     written += writeSync(descriptor, bytes, written, bytes.byteLength - written, position + written);
-}
-
-function flushDirectory(path: string): void {
-  const descriptor = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 function notWritten(path: string, error: Error & { readonly code: string }): Fault {

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { Fault, limits, within } from '../../core/index.ts';
 import { parseState, type State } from '../../policy/index.ts';
-import { readSmallFile } from '../files/index.ts';
+import { flushDirectory, readSmallFile } from '../files/index.ts';
 
 /**
  * The state of a node; undefined only where there is no file. One that cannot be read is never taken for none: that would
@@ -44,15 +44,5 @@ export function writeStateFile(path: string, state: State): void {
       cause,
       next: `Make ${dirname(path)}, writable for the user that this runs as`,
     });
-  }
-}
-
-/** The new name reaches the disk too. */
-function flushDirectory(path: string): void {
-  const descriptor = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
   }
 }

@@ -32,6 +32,14 @@ describe('an output directory', () => {
     expect(statSync(join(parent, 'out')).mode & 0o777).toBe(0o755);
   });
 
+  it('may have a parent behind a symbolic link', async () => {
+    const parent = makeParent('behind');
+    symlinkSync('behind', join(folder, 'link'));
+    await writeDirectoryAtomically(join(folder, 'link', 'out'), writeTwoFiles);
+    expect(readdirSync(parent)).toEqual(['out']);
+    expect(readFileSync(join(parent, 'out', 'a'), 'utf8')).toBe('A');
+  });
+
   it('is private and under another name while it is written', async () => {
     const parent = makeParent('private');
     await writeDirectoryAtomically(join(parent, 'out'), async (directory) => {

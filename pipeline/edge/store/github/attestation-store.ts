@@ -71,20 +71,11 @@ async function findAttestations(
 ): Promise<Found> {
   const findings = new Findings([digest]);
   let count = 0;
-  try {
-    for await (const entries of readOwned(client, place, digest)) {
-      await runInLanes(entries, async (entry) => {
-        await findings.attempt(`${name} #${++count}`, async () => (await readAttestation(client, entry)).bytes);
-      });
-      if (findings.isFull)
-        throw new Fault('limit.store-bundles', `Cannot take all that ${name} has: want at most ${limits.storeBundles}`);
-    }
-  } catch (error) {
-    // Where nothing was found so far, "none" is not known; else some are some.
-    if (!(error instanceof Fault) || findings.found().bundles.length === 0) throw error;
-    findings.leaveUnread(error, name);
-  }
-  return findings.found();
+  return findings.readParts(name, readOwned(client, place, digest), (entries) =>
+    runInLanes(entries, async (entry) => {
+      await findings.attempt(`${name} #${++count}`, async () => (await readAttestation(client, entry)).bytes);
+    }),
+  );
 }
 
 /** What is attested in one repository, or by an owner: who is no organization is a user. */

@@ -20,21 +20,13 @@ export async function findInRelease(
     await checkVisible(client, place);
     return findings.found();
   }
-  try {
-    for await (const assets of readAssets(client, place, release)) {
-      const read = (asset: Asset): Promise<void> => readAsset(client, place, asset, `${name} ${asset.name}`, findings);
-      const candidates = assets.filter(isOfBundles);
-      await runInLanes(candidates.filter(isSingle), read);
-      // Each may have as many bundles as all others together: one at a time is in memory.
-      for (const asset of candidates.filter((each) => !isSingle(each))) await read(asset);
-      if (findings.isFull)
-        throw new Fault('limit.store-bundles', `Cannot take all that ${name} has: want at most ${limits.storeBundles}`);
-    }
-  } catch (error) {
-    if (!(error instanceof Fault) || findings.found().bundles.length === 0) throw error;
-    findings.leaveUnread(error, name);
-  }
-  return findings.found();
+  const read = (asset: Asset): Promise<void> => readAsset(client, place, asset, `${name} ${asset.name}`, findings);
+  return findings.readParts(name, readAssets(client, place, release), async (assets) => {
+    const candidates = assets.filter(isOfBundles);
+    await runInLanes(candidates.filter(isSingle), read);
+    // Each may have as many bundles as all others together: one at a time is in memory.
+    for (const asset of candidates.filter((each) => !isSingle(each))) await read(asset);
+  });
 }
 
 function isOfBundles({ name, state }: Asset): boolean {

@@ -1,6 +1,12 @@
 import { decodeUtf8, type Digest, Fault, limits } from '../../../core/index.ts';
 import { parseChecksumList } from '../../../formats/checksum-list/index.ts';
-import { checksumsName, isReleaseName, type Publication, type PublishedFile } from '../../../store/index.ts';
+import {
+  checksumsName,
+  isReleaseName,
+  packSuffix,
+  type Publication,
+  type PublishedFile,
+} from '../../../store/index.ts';
 
 /** A file as it becomes an asset. */
 export type ReleaseFile = {
@@ -53,8 +59,6 @@ export function planFiles(publication: Publication): readonly ReleaseFile[] {
   checkFiles(planned);
   return planned.toSorted((a, b) => order.indexOf(a.mark.kind) - order.indexOf(b.mark.kind));
 }
-
-const packSuffix = '.trust-pack.json';
 
 /** Of the one set in the directory; null where there is none, or more. */
 function nameOfSet({ files }: Publication): string | null {

@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{p as t}from"./chunk-O4BYLFG5.js";import{h as m}from"./chunk-MOWTU3BR.js";import"./chunk-MYUQ5FHO.js";import"./chunk-HB2R5USR.js";import"./chunk-V5XKIB6D.js";import"./chunk-BU3YRFPH.js";import"./chunk-ODJUXG3Z.js";import"./chunk-JVK3K2NF.js";import{k as o}from"./chunk-IU4SK6GQ.js";import"./chunk-U57UL273.js";import"./chunk-CQN3NCSK.js";import"./chunk-LMWJ76UO.js";var p=async({world:r})=>(r.stdout.write(m(t())),o.admit);export{p as runPolicySchema};

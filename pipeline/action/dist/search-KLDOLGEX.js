@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a,b}from"./chunk-XYSENY7D.js";import"./chunk-A6LC7J4G.js";import"./chunk-DV5TXXXH.js";import"./chunk-MOWTU3BR.js";import"./chunk-YLG2QOD5.js";import"./chunk-V5XKIB6D.js";import"./chunk-BU3YRFPH.js";import"./chunk-ODJUXG3Z.js";import"./chunk-JVK3K2NF.js";import"./chunk-4HPH7BVG.js";import"./chunk-63SPSFFR.js";import"./chunk-IU4SK6GQ.js";import"./chunk-LMWJ76UO.js";export{b as searchMaterial,a as searchStores};

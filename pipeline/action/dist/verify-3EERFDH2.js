@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a}from"./chunk-GQQ6TTDF.js";import"./chunk-5WL3GQLC.js";import"./chunk-O4BYLFG5.js";import"./chunk-MOWTU3BR.js";import"./chunk-MYUQ5FHO.js";import"./chunk-HB2R5USR.js";import"./chunk-V5XKIB6D.js";import"./chunk-BU3YRFPH.js";import"./chunk-ODJUXG3Z.js";import"./chunk-JVK3K2NF.js";import"./chunk-M3LRMJUA.js";import"./chunk-63SPSFFR.js";import"./chunk-IU4SK6GQ.js";import"./chunk-U57UL273.js";import"./chunk-CQN3NCSK.js";import"./chunk-LMWJ76UO.js";export{a as runVerify};
