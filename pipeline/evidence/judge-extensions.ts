@@ -3,24 +3,25 @@ import type { Evidence, Extension, ExtensionState } from './evidence.ts';
 import { extensionMapping, findBacking, isImage, verityOf } from './extension-backing.ts';
 import { buildFinding } from './finding.ts';
 import { visibleExtensions } from './identity.ts';
-import type { EvidenceJudgement } from './judge.ts';
+import type { EvidenceJudgement, EvidenceRequirements } from './judge.ts';
 import { judgeMapping } from './judge-mapping.ts';
 
 type Kind = 'sysexts' | 'confexts';
+type Wanted = Pick<EvidenceRequirements, 'sysextVerity' | 'extensions'>;
 
 /** Judges how extensions are merged and what each runs from; which ones there may be is the policy's question. */
 export function judgeExtensions(
   kind: Kind,
   state: ExtensionState,
   evidence: Evidence,
-  requireVerity: boolean,
+  wanted: Wanted,
 ): EvidenceJudgement {
   const merged = state.merged.value ?? [];
   const running = merged.flatMap((name) => visibleExtensions(state, name));
   return {
     findings: [
-      ...judgeMerge(kind, state),
-      ...running.flatMap((extension) => judgeRunning(kind, extension, evidence, requireVerity)),
+      ...(wanted.extensions === 'running' ? judgeMerge(kind, state) : []),
+      ...running.flatMap((extension) => judgeMember(kind, extension, evidence, wanted)),
       ...state.found
         .filter((extension) => isImage(extension) && !extension.hidden && !merged.includes(extension.name))
         .flatMap((extension) => judgeWaiting(kind, extension)),
@@ -118,17 +119,14 @@ function judgeLayers(
 
 const mergeAgain = 'Merge again: systemctl restart systemd-sysext systemd-confext';
 
-function judgeRunning(
-  kind: Kind,
-  extension: Extension,
-  evidence: Evidence,
-  requireVerity: boolean,
-): readonly Finding[] {
+function judgeMember(kind: Kind, extension: Extension, evidence: Evidence, wanted: Wanted): readonly Finding[] {
   const field = `${kind}.${extension.name}`;
+  const isRunning = wanted.extensions === 'running';
   const mapping = extensionMapping(extension, evidence);
   const verity = mapping === undefined ? null : verityOf(mapping);
+  const hasVerity = isRunning ? mapping !== undefined : extension.rootHash.value !== null;
   return [
-    ...(extension.kind === 'raw' ? judgeBacking(field, extension, evidence) : []),
+    ...(isRunning && extension.kind === 'raw' ? judgeBacking(field, extension, evidence) : []),
     ...extension.forbiddenPaths.map((path) =>
       buildFinding('extension.forbidden-path', 'denied', `Extension ${extension.name} ships ${path}, which none may`, {
         field,
@@ -165,7 +163,7 @@ function judgeRunning(
           verity,
         )
       : []),
-    ...(requireVerity && mapping === undefined
+    ...(wanted.sysextVerity && !hasVerity
       ? [
           buildFinding(
             'extension.no-verity',

@@ -12,6 +12,8 @@ export type EvidenceRequirements = {
   /** Whether every merged sysext must run from dm-verity. */
   readonly sysextVerity: boolean;
   readonly commandLine: 'node-set' | 'denied-arguments-only';
+  /** Whether the extensions that count as merged run already, or lie where the next merge takes them. */
+  readonly extensions: 'running' | 'to-be-merged';
 };
 
 export type EvidenceJudgement = { readonly checked: readonly Checked[]; readonly findings: readonly Finding[] };
@@ -28,8 +30,8 @@ export function judgeEvidence(
   const parts = [
     judgeUsr(evidence, requirements, reference),
     judgeCommandLine(evidence, requirements, reference),
-    judgeExtensions('sysexts', evidence.sysexts, evidence, requirements.sysextVerity),
-    judgeExtensions('confexts', evidence.confexts, evidence, false),
+    judgeExtensions('sysexts', evidence.sysexts, evidence, requirements),
+    judgeExtensions('confexts', evidence.confexts, evidence, { ...requirements, sysextVerity: false }),
     judgeUnread(evidence),
   ];
   return {

@@ -1,7 +1,7 @@
 import { Digest, type Finding } from '../core/index.ts';
 import type { EvidenceIdentity } from '../evidence/index.ts';
 import type { Subject } from '../formats/statement/index.ts';
-import type { ExtensionMember, NodeSet } from '../release/index.ts';
+import type { ExtensionMember, NodeIdentity, NodeSet } from '../release/index.ts';
 import { type Attestation, claimsAbout, isNodeSet, type NodeSetAttestation } from './attestation.ts';
 import { buildFinding } from './rules/finding.ts';
 import { judgeDifferences, nearestIdentity } from './rules/identity-difference.ts';
@@ -26,7 +26,7 @@ export function matchMembers(
     shelf.context,
   );
   const sets = distinctStatements(counted.filter(isNodeSet));
-  const sameOs = sets.filter((set) => isSameOs(own, set.nodeSet));
+  const sameOs = sets.filter((set) => isSameOs(own.identity, set.nodeSet));
   if (sameOs.length === 0) {
     const unknown = leaveOpen(judgeUnknownOs(own, sets), material.silences);
     return [{ set: null, members: [], ignored: [], findings: [...problems, ...unknown] }];
@@ -58,10 +58,10 @@ function strangersTo({ identity }: NodeSet, own: EvidenceIdentity): readonly Ext
     .map(({ member }) => member);
 }
 
-type MemberOutcome = { readonly counted: readonly Attestation[]; readonly findings: readonly Finding[] };
+export type MemberOutcome = { readonly counted: readonly Attestation[]; readonly findings: readonly Finding[] };
 
 /** Provenance of the extension's own bytes, by a signer for its name: another extension's attestation never counts for it. */
-function judgeMember(member: ExtensionMember, shelf: Shelf): MemberOutcome {
+export function judgeMember(member: ExtensionMember, shelf: Shelf): MemberOutcome {
   const { policy } = shelf.context;
   const digest = Digest.fromHex('sha256', member.sha256);
   const { member: byName = {} } = policy.allow;
@@ -131,11 +131,11 @@ function judgeUnknownOs(own: EvidenceIdentity, counted: readonly NodeSetAttestat
   return [none, ...judgeDifferences(osOnly, nearest.identity, nearest.name, own.gradeOf)];
 }
 
-function isSameOs(own: EvidenceIdentity, { identity }: NodeSet): boolean {
+export function isSameOs(own: NodeIdentity, { identity }: NodeSet): boolean {
   const fields = ['id', 'versionId', 'buildId', 'architecture', 'usrHash'] as const;
-  return fields.every((field) => own.identity.os[field] === identity.os[field]);
+  return fields.every((field) => own.os[field] === identity.os[field]);
 }
 
-function isSameMember(left: ExtensionMember, right: ExtensionMember): boolean {
+export function isSameMember(left: ExtensionMember, right: ExtensionMember): boolean {
   return left.name === right.name && left.sha256 === right.sha256 && left.rootHash === right.rootHash;
 }

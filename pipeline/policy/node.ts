@@ -1,5 +1,11 @@
 import { type Checked, Digest, type Finding, type Grade, meetsGrade } from '../core/index.ts';
-import { buildEvidenceIdentity, type Evidence, type EvidenceIdentity, judgeEvidence } from '../evidence/index.ts';
+import {
+  buildEvidenceIdentity,
+  type Evidence,
+  type EvidenceIdentity,
+  type EvidenceRequirements,
+  judgeEvidence,
+} from '../evidence/index.ts';
 import { identityDigest } from '../release/index.ts';
 import { type Attestation, claimsAbout, isNodeSet, type NodeSetAttestation } from './attestation.ts';
 import { assessAll, distinctStatements, nodeSetsAmong, openShelf, type Shelf, unreadableFindings } from './shelf.ts';
@@ -24,7 +30,11 @@ import {
  * with exactly that identity (or, with `match: members`, a signed OS and every extension attested) → the policy's rules.
  * Every rule runs; whatever any of them finds refuses.
  */
-export function judgeNode(evidence: Evidence, situation: Situation): PolicyJudgement {
+export function judgeNode(
+  evidence: Evidence,
+  situation: Situation,
+  extensions: EvidenceRequirements['extensions'] = 'running',
+): PolicyJudgement {
   const { policy, material, state, now } = situation;
   const freshness = [
     ...judgePolicyFreshness(policy, state, now),
@@ -34,7 +44,7 @@ export function judgeNode(evidence: Evidence, situation: Situation): PolicyJudge
   const shelf = openShelf(situation);
   const outcome =
     'identity' in own
-      ? judgeRelease(own, shelf, situation)
+      ? judgeRelease(own, shelf, situation, extensions)
       : { findings: own.findings, counted: [], set: null, ignored: [] };
   const facts = judgeEvidence(
     evidence,
@@ -44,6 +54,7 @@ export function judgeNode(evidence: Evidence, situation: Situation): PolicyJudge
         : 'required',
       sysextVerity: policy.node.sysexts.requireVerity,
       commandLine: policy.node.commandLine,
+      extensions,
     },
     outcome.set?.nodeSet.reference ?? null,
   );
@@ -70,14 +81,19 @@ type ReleaseOutcome = {
 };
 
 /** Several signed sets may fit: one that expired, or that is for another role, hides no other. */
-function judgeRelease(own: EvidenceIdentity, shelf: Shelf, situation: Situation): ReleaseOutcome {
+function judgeRelease(
+  own: EvidenceIdentity,
+  shelf: Shelf,
+  situation: Situation,
+  extensions: EvidenceRequirements['extensions'],
+): ReleaseOutcome {
   const digest = identityDigest(own.identity);
   const matches =
     situation.policy.node.match === 'set'
       ? matchSet(own, digest, shelf, situation)
       : matchMembers(own, shelf, situation);
   const [best] = matches
-    .map((match) => judgeMatch(own, digest, match, shelf, situation))
+    .map((match) => judgeMatch(own, digest, match, shelf, situation, extensions))
     .sort((a, b) => a.findings.length - b.findings.length);
   if (best === undefined) throw new TypeError('Cannot happen: no match says why there is none');
   return best;
@@ -89,6 +105,7 @@ function judgeMatch(
   { set, members, findings, ignored }: ReleaseMatch,
   shelf: Shelf,
   { policy, now }: Situation,
+  extensions: EvidenceRequirements['extensions'],
 ): ReleaseOutcome {
   const statements = set === null ? { findings: [], counted: [] } : judgeStatements(set, shelf);
   const revocable = [
@@ -104,7 +121,7 @@ function judgeMatch(
     findings: [
       ...findings,
       ...judgeIdentity(own.identity, policy.node, own.gradeOf),
-      ...judgeGrades(own, policy.node.grades),
+      ...judgeGrades(own, policy.node.grades, extensions),
       ...judgeRevoked(revocable, shelf.context.revocations),
       ...(set === null ? [] : judgeNodeSet(set.nodeSet, policy.node, now)),
       ...statements.findings,
@@ -166,15 +183,23 @@ function judgeNearest(
 function judgeGrades(
   { identity, gradeOf }: EvidenceIdentity,
   wanted: Situation['policy']['node']['grades'],
+  extensions: EvidenceRequirements['extensions'],
 ): readonly Finding[] {
+  // What is not merged yet can be no more than claimed: it is judged again when it runs.
+  const members =
+    extensions === 'running'
+      ? [
+          ...identity.sysexts.map((member) => `sysexts.${member.name}`),
+          ...identity.confexts.map((member) => `confexts.${member.name}`),
+        ]
+      : [];
   const facts: readonly (readonly [string, Grade])[] = [
     ['os.id', wanted.os],
     ['os.versionId', wanted.os],
     ['os.buildId', wanted.os],
     ['os.architecture', wanted.os],
     ...(identity.os.usrHash === null ? [] : [['os.usrHash', wanted.usrHash] as const]),
-    ...identity.sysexts.map((member) => [`sysexts.${member.name}`, wanted.sysexts] as const),
-    ...identity.confexts.map((member) => [`confexts.${member.name}`, wanted.sysexts] as const),
+    ...members.map((field) => [field, wanted.sysexts] as const),
   ];
   return facts
     .filter(([field, grade]) => !meetsGrade(gradeOf(field), grade))

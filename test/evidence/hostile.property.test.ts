@@ -15,7 +15,12 @@ import {
   stableNode,
 } from './made-node.ts';
 
-const requirements = { usrVerity: 'required', sysextVerity: false, commandLine: 'node-set' } as const;
+const requirements = {
+  usrVerity: 'required',
+  sysextVerity: false,
+  commandLine: 'node-set',
+  extensions: 'running',
+} as const;
 
 /** Looks at a node as a verification does. Anything that is thrown but a Fault fails the test. */
 async function lookAt(node: MadeNode): Promise<readonly string[] | Fault> {

@@ -20,7 +20,12 @@ import {
   usrTable,
 } from './made-node.ts';
 
-const requirements = { usrVerity: 'required', sysextVerity: false, commandLine: 'node-set' } as const;
+const requirements = {
+  usrVerity: 'required',
+  sysextVerity: false,
+  commandLine: 'node-set',
+  extensions: 'running',
+} as const;
 
 async function codesOf(
   node: MadeNode,

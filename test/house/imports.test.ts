@@ -13,6 +13,7 @@ const levels: Readonly<Record<string, number>> = {
   trust: 2,
   verify: 2,
   evidence: 2,
+  installation: 2,
   policy: 2,
   collection: 3,
   inspection: 3,

@@ -113,7 +113,12 @@ ${collect} >"$W/evidence.json"`);
 
 /** The machine of the test has no verity and its own command line: only what is about extensions and mounts counts. */
 function codesOf(evidence: Evidence): readonly string[] {
-  const wanted = { usrVerity: 'absent-allowed', sysextVerity: false, commandLine: 'denied-arguments-only' } as const;
+  const wanted = {
+    usrVerity: 'absent-allowed',
+    sysextVerity: false,
+    commandLine: 'denied-arguments-only',
+    extensions: 'running',
+  } as const;
   return judgeEvidence(evidence, wanted, null)
     .findings.map((finding) => finding.code)
     .filter((code) => code.startsWith('extension.') || code === 'usr.mounted-over');

@@ -1,0 +1,11 @@
+export {
+  dropInName,
+  type Installation,
+  type InstallationSettings,
+  type InstalledDirectory,
+  type InstalledFile,
+  type InstalledLink,
+  listInstallation,
+  payload,
+} from './installation.ts';
+export { home, places, unitDirectory } from './places.ts';

@@ -1,0 +1,301 @@
+import type { InstallationSettings } from './installation.ts';
+import { places } from './places.ts';
+
+/** A unit file of ours, and the targets that start it. */
+export type Unit = { readonly name: string; readonly content: string; readonly wantedBy: readonly string[] };
+
+/** Units that merge extensions: in the real root, and those that newer systemd has for the initrd. */
+export const mergingUnits = [
+  'ensure-sysext.service',
+  'systemd-confext-sysroot.service',
+  'systemd-confext.service',
+  'systemd-sysext-sysroot.service',
+  'systemd-sysext.service',
+] as const;
+
+const given = `--policy ${places.policy} --trust-pack ${places.trustPack}`;
+
+export function listUnits(settings: InstallationSettings): readonly Unit[] {
+  return [guard(settings), verify(), check(settings), checkPath(), checkTimer(), join(), ...refresh(settings)];
+}
+
+/** Judges what the next merge would take, before any unit merges. */
+function guard({ strict }: InstallationSettings): Unit {
+  return {
+    name: 'nodeproof-guard.service',
+    wantedBy: ['sysinit.target'],
+    content: renderUnit({
+      Unit: [
+        'Description=Keep extensions that nobody signed out of the merge (nodeproof)',
+        '# Units that merge run before sysinit.target; the default dependencies would put this one after it.',
+        'DefaultDependencies=no',
+        `RequiresMountsFor=${places.program}`,
+        'After=local-fs.target',
+        `Before=${mergingUnits.join(' ')} sysinit.target shutdown.target`,
+        'Conflicts=shutdown.target',
+      ],
+      Service: [
+        ...oneshot,
+        'RemainAfterExit=yes',
+        `ExecStart=${places.program} node guard ${given}${strict ? ' --strict' : ''}`,
+        ...clean,
+        '# What it refuses it masks by a mount that every other process must see, and unmerges what the initrd merged.',
+        ...hardened([
+          'CAP_SYS_ADMIN',
+          'CAP_SYS_PTRACE',
+          'CAP_DAC_READ_SEARCH',
+          'CAP_DAC_OVERRIDE',
+          'CAP_FOWNER',
+          'CAP_CHOWN',
+        ]),
+      ],
+    }),
+  };
+}
+
+/** The verdict of each boot, which kubelet waits for. */
+function verify(): Unit {
+  return {
+    name: 'nodeproof-verify.service',
+    wantedBy: ['multi-user.target'],
+    content: renderUnit({
+      Unit: [
+        'Description=Verify that this node is what was signed (nodeproof)',
+        `RequiresMountsFor=${places.program}`,
+        `After=nodeproof-guard.service ${mergingUnits.join(' ')}`,
+        'Before=kubelet.service kubeadm.service',
+        '# kubelet is started again and again where a target upholds it: a refusal is told five times, and stands.',
+        'StartLimitIntervalSec=10min',
+        'StartLimitBurst=5',
+      ],
+      Service: [
+        ...oneshot,
+        'RemainAfterExit=yes',
+        `ExecStart=${places.program} node verify --boot ${given}`,
+        ...clean,
+        ...hardened(lookingCapabilities),
+        'RestrictNamespaces=yes',
+      ],
+    }),
+  };
+}
+
+/** The verdict after each change and once an hour. */
+function check({ enforce }: InstallationSettings): Unit {
+  return {
+    name: 'nodeproof-check.service',
+    wantedBy: [],
+    content: renderUnit({
+      Unit: [
+        'Description=Verify that this node still is what was signed (nodeproof)',
+        `RequiresMountsFor=${places.program}`,
+        `After=nodeproof-verify.service ${mergingUnits.join(' ')}`,
+      ],
+      Service: [
+        ...oneshot,
+        `ExecStart=${places.program} node verify --record${enforce ? ' --enforce' : ''} ${given}`,
+        ...clean,
+        ...hardened(lookingCapabilities),
+        'RestrictNamespaces=yes',
+      ],
+    }),
+  };
+}
+
+function checkPath(): Unit {
+  return {
+    name: 'nodeproof-check.path',
+    wantedBy: ['multi-user.target'],
+    content: renderUnit({
+      Unit: ['Description=Notice changes of extensions and units (nodeproof)', 'After=nodeproof-verify.service'],
+      Path: [
+        ...['/etc/extensions', '/run/extensions', '/var/lib/extensions', '/var/lib/confexts', '/run/confexts'].map(
+          (path) => `PathChanged=${path}`,
+        ),
+        'PathChanged=/etc/systemd/system',
+        'TriggerLimitIntervalSec=1min',
+        'TriggerLimitBurst=10',
+      ],
+    }),
+  };
+}
+
+function checkTimer(): Unit {
+  return {
+    name: 'nodeproof-check.timer',
+    wantedBy: ['timers.target'],
+    content: renderUnit({
+      Unit: ['Description=Verify this node once an hour (nodeproof)'],
+      Timer: ['OnBootSec=15min', 'OnUnitActiveSec=1h', 'RandomizedDelaySec=5min'],
+    }),
+  };
+}
+
+/** The verdict that a join waits for. It does not stay active: each start of kubeadm asks again. */
+function join(): Unit {
+  return {
+    name: 'nodeproof-join.service',
+    wantedBy: [],
+    content: renderUnit({
+      Unit: [
+        'Description=Verify this node before it joins a cluster (nodeproof)',
+        `RequiresMountsFor=${places.program}`,
+        `After=nodeproof-guard.service nodeproof-verify.service ${mergingUnits.join(' ')}`,
+        'Before=kubeadm.service',
+      ],
+      Service: [
+        ...oneshot,
+        `ExecStart=${places.program} node verify --join ${given}`,
+        ...clean,
+        ...hardened(lookingCapabilities),
+        'RestrictNamespaces=yes',
+      ],
+    }),
+  };
+}
+
+/** Fetches what was signed since. Untrusted transport: what does not count under the policy is not taken. */
+function refresh({ stores }: InstallationSettings): readonly Unit[] {
+  if (stores.length === 0) return [];
+  return [
+    {
+      name: 'nodeproof-refresh.service',
+      wantedBy: [],
+      content: renderUnit({
+        Unit: [
+          'Description=Fetch newer attestations of this node (nodeproof)',
+          `RequiresMountsFor=${places.program}`,
+          'Wants=network-online.target',
+          'After=network-online.target',
+        ],
+        Service: [
+          ...oneshot,
+          `ExecStart=${places.program} trust refresh ${given} --state ${places.state} ${stores.map((store) => `--from ${quoteArgument(store)}`).join(' ')}`,
+          ...clean,
+          'NoNewPrivileges=yes',
+          'ProtectSystem=strict',
+          'ReadWritePaths=/var/lib/nodeproof',
+          'PrivateTmp=yes',
+          'ProtectHome=yes',
+        ],
+      }),
+    },
+    {
+      name: 'nodeproof-refresh.timer',
+      wantedBy: ['timers.target'],
+      content: renderUnit({
+        Unit: ['Description=Fetch newer attestations of this node twice a day (nodeproof)'],
+        Timer: ['OnBootSec=10min', 'OnUnitActiveSec=12h', 'RandomizedDelaySec=1h'],
+      }),
+    },
+  ];
+}
+
+/** Drop-ins over the units of others. */
+export function listDropIns(): readonly { readonly unit: string; readonly content: string }[] {
+  const merging = mergingUnits.map((unit) => ({
+    unit,
+    content: renderUnit({
+      Unit: [
+        '# A guard that failed or is masked means no merge.',
+        'Requires=nodeproof-guard.service',
+        'After=nodeproof-guard.service',
+      ],
+      ...(unit === 'systemd-sysext.service' || unit === 'systemd-confext.service' ? { Service: lookAgain } : {}),
+    }),
+  }));
+  const kubeadm = {
+    unit: 'kubeadm.service',
+    content: renderUnit({
+      Unit: ['Requires=nodeproof-join.service', 'After=nodeproof-join.service'],
+      Service: [
+        '# Again, right before the join: in the unit of the verifier, so that nothing of the environment of this one counts.',
+        'ExecStartPre=+/usr/bin/systemctl start nodeproof-join.service',
+      ],
+    }),
+  };
+  const kubelet = {
+    unit: 'kubelet.service',
+    content: renderUnit({ Unit: ['Requires=nodeproof-verify.service', 'After=nodeproof-verify.service'] }),
+  };
+  return [...merging, kubeadm, kubelet];
+}
+
+/** After each merge, also one that was asked for by hand. It does not wait: the verdict is reported, or enforced. */
+const lookAgain = [
+  'ExecStartPost=-+/usr/bin/systemctl start --no-block nodeproof-check.service',
+  'ExecReload=-+/usr/bin/systemctl start --no-block nodeproof-check.service',
+];
+
+const oneshot = [
+  'Type=oneshot',
+  'TimeoutStartSec=90',
+  'StandardOutput=journal+console',
+  'StandardError=journal+console',
+] as const;
+
+/**
+ * Variables by which the loader, the runtime or the C library would let someone else's code or data in. The environment of
+ * a service is otherwise what the kernel command line (systemd.setenv=) and system.conf make of it.
+ */
+const unsafeVariables = [
+  'LD_PRELOAD',
+  'LD_AUDIT',
+  'LD_LIBRARY_PATH',
+  'LD_BIND_NOW',
+  'LD_DEBUG',
+  'LD_PROFILE',
+  'GLIBC_TUNABLES',
+  'GCONV_PATH',
+  'LOCPATH',
+  'NLSPATH',
+  'MALLOC_TRACE',
+  'BUN_OPTIONS',
+  'BUN_BE_BUN',
+  'BUN_INSPECT',
+  'NODE_OPTIONS',
+  'NODE_EXTRA_CA_CERTS',
+  'NODE_TLS_REJECT_UNAUTHORIZED',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+  'TZ',
+  'TMPDIR',
+  'HOME',
+] as const;
+
+const clean = [`UnsetEnvironment=${unsafeVariables.join(' ')}`, 'WorkingDirectory=/', 'UMask=0077'] as const;
+
+/** Device-mapper tables and devices are for an administrator; the mount table of the first process for who may trace it. */
+const lookingCapabilities = ['CAP_SYS_ADMIN', 'CAP_SYS_PTRACE', 'CAP_DAC_READ_SEARCH', 'CAP_DAC_OVERRIDE'] as const;
+
+/**
+ * As far as evidence allows. What would give the service a mount namespace of its own (ProtectSystem=, PrivateTmp=,
+ * ProtectKernelTunables= and the like) is left out: it must see the mounts of the node, and a guard must make one.
+ * MemoryDenyWriteExecute= is left out for the compiler in the runtime, PrivateDevices= for the loop and mapped devices,
+ * RestrictNamespaces= of the guard for the systemd-sysext that it unmerges with.
+ */
+function hardened(capabilities: readonly string[]): readonly string[] {
+  return [
+    `CapabilityBoundingSet=${capabilities.join(' ')}`,
+    'NoNewPrivileges=yes',
+    'IPAddressDeny=any',
+    'RestrictAddressFamilies=AF_UNIX AF_NETLINK',
+    'RestrictRealtime=yes',
+    'RestrictSUIDSGID=yes',
+    'LockPersonality=yes',
+    'SystemCallArchitectures=native',
+  ];
+}
+
+/** systemd.service(5), "Command lines": words in double quotes, with `%` and `$` doubled. */
+function quoteArgument(text: string): string {
+  const escaped = text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%').replaceAll('$', '$$$$');
+  return `"${escaped}"`;
+}
+
+type Sections = Readonly<Partial<Record<'Unit' | 'Service' | 'Path' | 'Timer', readonly string[]>>>;
+
+function renderUnit(sections: Sections): string {
+  const parts = Object.entries(sections).map(([name, lines]) => `[${name}]\n${lines.join('\n')}\n`);
+  return `# Written by nodeproof node install.\n${parts.join('\n')}`;
+}
