@@ -168,6 +168,9 @@ export const limits = {
   /** Settings of one unit file, and bytes of one. */
   unitSettings: 10_000,
   unitFileBytes: MiB,
+  /** Units in one directory (Debian: 400), and drop-ins of one unit. */
+  units: 16_384,
+  dropIns: 256,
   /** Entries of one extension directory: each image in it is read as a whole. */
   extensions: 256,
   /** Bytes of an evidence document. */

@@ -11,6 +11,7 @@ const levels: Readonly<Record<string, number>> = {
   sbom: 2,
   provenance: 2,
   trust: 2,
+  units: 2,
   verify: 2,
   evidence: 2,
   installation: 2,

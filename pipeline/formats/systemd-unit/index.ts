@@ -1,1 +1,1 @@
-export { parseUnitFile, splitCommand, type UnitSetting } from './systemd-unit.ts';
+export { parseUnitFile, splitCommand, splitWords, type UnitSetting } from './systemd-unit.ts';

@@ -10,55 +10,99 @@ export type UnitSetting = {
 };
 
 /**
- * Reads a file in systemd's syntax (systemd.syntax(7)): sections in brackets, `Name=value`, lines that end in a backslash go on
- * in the next one, comments between them are left out. What is neither is passed over, as systemd does with a warning.
+ * Reads a file in systemd's syntax (systemd.syntax(7)) as config_parse() of src/shared/conf-parser.c does, to the byte:
+ * a line that only one of the two takes for a setting is how a drop-in would hide from us. Sections in brackets,
+ * `Name=value`, lines that end in a backslash go on in the next one, comments between them are left out. What is neither is
+ * passed over; a broken section header ends the file.
  * Fault: limit.unit-settings.
  */
 export function parseUnitFile(text: string): readonly UnitSetting[] {
   const settings: UnitSetting[] = [];
   let section = '';
   for (const { text: line, number } of joinLines(text)) {
-    const [, name] = /^\[([^\]]*)\]$/.exec(line) ?? [];
     const equals = line.indexOf('=');
-    if (name !== undefined) section = name;
-    else if (equals > 0)
-      settings.push({
-        section,
-        name: line.slice(0, equals).trimEnd(),
-        value: line.slice(equals + 1).trim(),
-        line: number,
-      });
+    if (line.startsWith('[')) {
+      if (!line.endsWith(']')) break;
+      section = line.slice(1, -1);
+    } else if (equals > 0) {
+      const name = trimBlanks(line.slice(0, equals));
+      settings.push({ section, name, value: trimBlanks(line.slice(equals + 1)), line: number });
+    }
     if (settings.length > limits.unitSettings)
       throw new Fault('limit.unit-settings', `Cannot read the unit file: more than ${limits.unitSettings} settings`);
   }
   return settings;
 }
 
+/** read_line() of systemd: a line ends with one or more different ones of line feed, carriage return and NUL. */
+const lineEnd = /\n(?:\r\0?|\0\r?)?|\r(?:\n\0?|\0\n?)?|\0(?:\n\r?|\r\n?)?/;
+
 function joinLines(text: string): readonly { readonly text: string; readonly number: number }[] {
   const joined: { text: string; number: number }[] = [];
   let open: { text: string; number: number } | null = null;
-  for (const [at, raw] of text.split('\n').entries()) {
-    const line = raw.trim();
+  const whole = text.startsWith('\uFEFF') ? text.slice(1) : text;
+  for (const [at, raw] of whole.split(lineEnd).entries()) {
+    const line = raw.slice(countBlanks(raw));
     if (/^[#;]/.test(line) || (line === '' && open === null)) continue;
-    const goesOn = line.endsWith('\\');
+    const goesOn = endsInEscape(line);
     const part = goesOn ? `${line.slice(0, -1)} ` : line;
     if (open === null) open = { text: part, number: at + 1 };
     else open.text += part;
     if (goesOn) continue;
-    joined.push({ text: open.text.trim(), number: open.number });
+    joined.push({ text: trimBlanks(open.text), number: open.number });
     open = null;
   }
-  if (open !== null) joined.push({ text: open.text.trim(), number: open.number });
+  if (open !== null) joined.push({ text: trimBlanks(open.text), number: open.number });
   return joined;
 }
 
-/** The words of an `ExecStart=` line, quotes taken off; its prefixes (`-`, `@`, `+` …) stay on the first word. */
+/** Of two backslashes the first escapes the second, and the line ends there. */
+function endsInEscape(line: string): boolean {
+  let count = 0;
+  while (line[line.length - 1 - count] === '\\') count++;
+  return count % 2 === 1;
+}
+
+const blanks = ' \t\n\r';
+
+function countBlanks(text: string): number {
+  let count = 0;
+  while (count < text.length && blanks.includes(text.charAt(count))) count++;
+  return count;
+}
+
+/** What systemd strips; other white space is part of a name, which it then does not know. */
+function trimBlanks(text: string): string {
+  let end = text.length;
+  while (end > 0 && blanks.includes(text.charAt(end - 1))) end--;
+  return text.slice(Math.min(countBlanks(text), end), end);
+}
+
+/**
+ * The words of a line, as extract_first_word() of systemd takes it apart: quotes taken off, a backslash before a character
+ * stands for that character. Undefined where a quote is not closed: systemd takes nothing of such a line.
+ */
+export function splitWords(value: string): readonly string[] | undefined {
+  const words: string[] = [];
+  let word: string | null = null;
+  let quote: string | null = null;
+  for (let at = 0; at < value.length; at++) {
+    const letter = value.charAt(at);
+    if (letter === '\\' && at + 1 < value.length) word = (word ?? '') + value.charAt(++at);
+    else if (quote !== null && letter === quote) quote = null;
+    else if (quote === null && (letter === '"' || letter === "'")) {
+      quote = letter;
+      word ??= '';
+    } else if (quote === null && blanks.includes(letter)) {
+      if (word !== null) words.push(word);
+      word = null;
+    } else word = (word ?? '') + letter;
+  }
+  if (quote !== null) return undefined;
+  return word === null ? words : [...words, word];
+}
+
+/** The words of an `ExecStart=` line; its prefixes (`-`, `@`, `+` …) stay on the first word. None where the line is broken. */
 export function splitCommand(value: string): readonly string[] {
-  const words = [...value.matchAll(/(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"'])+/g)].map(([word]) => word);
-  return words.map((word) =>
-    word.replaceAll(
-      /"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'/g,
-      (_, double?: string, single?: string) => double ?? single ?? '',
-    ),
-  );
+  return splitWords(value) ?? [];
 }

@@ -2,8 +2,8 @@ import type { NodeWorld } from '../../collection/index.ts';
 import { Fault } from '../../core/index.ts';
 import { imagePartition, parseImagePolicy } from '../../formats/image-policy/index.ts';
 import { splitCommand } from '../../formats/systemd-unit/index.ts';
+import { listValues, type PlacedSetting, readConfiguration, readUnit } from '../../units/index.ts';
 import type { LintFinding } from '../finding.ts';
-import { listValues, type PlacedSetting, readConfiguration, readUnit } from '../unit.ts';
 
 /** Units that merge extensions: systemd's own, those of the initrd, and Flatcar's. */
 const mergingUnits = [

@@ -2,8 +2,8 @@ import { type Document, isMap, isSeq, LineCounter, parseAllDocuments } from 'yam
 import type { NodeWorld } from '../../collection/index.ts';
 import { Fault, limits, within } from '../../core/index.ts';
 import { splitCommand } from '../../formats/systemd-unit/index.ts';
+import { listValues, readUnit } from '../../units/index.ts';
 import type { LintFinding } from '../finding.ts';
-import { listValues, readUnit } from '../unit.ts';
 
 const folder = '/etc/kubernetes';
 const pinFix =

@@ -1,6 +1,6 @@
 import type { NodeWorld } from '../../collection/index.ts';
+import { listValues, readConfiguration, readUnit } from '../../units/index.ts';
 import type { LintFinding } from '../finding.ts';
-import { listValues, readConfiguration, readUnit } from '../unit.ts';
 
 const kinds = [
   { name: 'sysext', section: 'SysExt', unit: 'systemd-sysext.service' },
