@@ -2,23 +2,18 @@ import { Fault, limits, type Source, unreachable } from '../core/index.ts';
 import { resolve } from '../formats/file-tree/index.ts';
 import type { MountLine } from '../formats/mountinfo/index.ts';
 import { readSysext, type Sysext } from '../image/index.ts';
-import { type Extension, type ExtensionState, isImage, isMerge, stackMounts } from '../evidence/index.ts';
+import {
+  type Extension,
+  type ExtensionState,
+  isImage,
+  isMerge,
+  searchDirectories,
+  stackMounts,
+} from '../evidence/index.ts';
 import type { Notes } from './notes.ts';
 import type { NodeWorld, PlacedFile } from './world.ts';
 
 type ExtensionClass = 'sysext' | 'confext';
-
-/** Where systemd looks, the earlier directory hiding the later one's entries of the same name (systemd-sysext(8)). */
-const searchDirectories: Readonly<Record<ExtensionClass, readonly string[]>> = {
-  sysext: [
-    '/etc/extensions',
-    '/run/extensions',
-    '/var/lib/extensions',
-    '/usr/local/lib/extensions',
-    '/usr/lib/extensions',
-  ],
-  confext: ['/run/confexts', '/var/lib/confexts', '/usr/local/lib/confexts', '/usr/lib/confexts'],
-};
 
 /** Where a class is merged, and where the merged tree records it (systemd, src/sysext/sysext.c, image_class_info). */
 const places: Readonly<

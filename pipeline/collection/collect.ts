@@ -1,33 +1,45 @@
 import { Fault, type Grade, limits } from '../core/index.ts';
 import { parseLosetup } from '../formats/losetup/index.ts';
-import { type MountLine, parseMountinfo } from '../formats/mountinfo/index.ts';
+import type { MountLine } from '../formats/mountinfo/index.ts';
 import { type OsRelease, parseOsRelease } from '../formats/os-release/index.ts';
 import { parseWith } from '../formats/schema/index.ts';
 import { openFileTree, placeTree, readOsRelease } from '../image/index.ts';
 import { collectExtensions } from './collect-extensions.ts';
+import { collectFlatcar } from './collect-flatcar.ts';
 import { collectLoops } from './collect-loops.ts';
 import { collectMappings, type Mappings } from './collect-mappings.ts';
+import { collectPlatform } from './collect-platform.ts';
+import { collectUnits } from './collect-units.ts';
 import {
   type Evidence,
   evidenceSchema,
   evidenceType,
   isMerge,
+  isWatched,
   type MappedDevice,
   type Mount,
   stackMounts,
 } from '../evidence/index.ts';
+import { collectMounts, refuseRemounts } from './mount-table.ts';
 import { Notes } from './notes.ts';
 import type { NodeWorld } from './world.ts';
 
-const texts = 16 * 1024 * 1024;
+export type CollectionOptions = {
+  /** Whether to tell the digests of the programs that units run, which an audit wants and a verdict does not need. */
+  readonly digestPrograms: boolean;
+};
 
 /**
  * Collects what a node says about itself, each fact with its grade and how it was obtained. What cannot be read is named in
  * `unread`, which is a reason not to admit. Fault: evidence.field, where there is more than the document can hold.
  */
-export async function collectEvidence(world: NodeWorld): Promise<Evidence> {
+export async function collectEvidence(
+  world: NodeWorld,
+  { digestPrograms }: CollectionOptions = { digestPrograms: false },
+): Promise<Evidence> {
   const notes = new Notes();
-  const mounts = notes.attempt('/proc/self/mountinfo', () => readMounts(world), []);
+  const table = collectMounts(world, notes);
+  const { mounts } = table;
   const loopLines = notes.attempt('losetup', () => parseLosetup(world.ask('losetup') ?? ''), []);
   const mappings = notes.attempt('dmsetup', () => collectMappings(world), new Map());
   const usrMount = lowestUsr(mounts);
@@ -38,8 +50,9 @@ export async function collectEvidence(world: NodeWorld): Promise<Evidence> {
   const sysexts = await collectExtensions('sysext', world, mounts, notes);
   const confexts = await collectExtensions('confext', world, mounts, notes);
   const loops = await collectLoops(loopLines, [...sysexts.found, ...confexts.found], world, notes);
-  if (mounts.length > 0)
-    notes.attempt('/proc/self/mountinfo', () => refuseRemounts(mounts, readMounts(world)), undefined);
+  const units = await collectUnits(world, digestPrograms, notes);
+  const flatcar = collectFlatcar(world, notes);
+  refuseRemounts(world, table, notes);
   const evidence: Evidence = {
     type: evidenceType,
     collectedAt: world.now.toISOString(),
@@ -64,36 +77,21 @@ export async function collectEvidence(world: NodeWorld): Promise<Evidence> {
     },
     usr: {
       mount: usrMount === undefined ? null : mountFacts(usrMount),
-      mapping: { value: usrMapping ?? null, grade: 'kernel', source: describeMapping(usrMount, usrDevice, mappings) },
+      mapping: { value: usrMapping ?? null, grade: 'kernel', source: describeMapping(table.view.source, usrMount, usrDevice, mappings) },
     },
     mounts: mounts.filter((mount) => isWatched(mount.mountPoint)).map(mountFacts),
+    mountView: table.view,
     loops,
     mappings: [...mappings.values()],
     sysexts,
     confexts,
+    units,
+    flatcar,
+    platform: collectPlatform(world, dataDeviceOf(usrMapping) ?? usrDevice),
     unread: notes.unread,
   };
   // A root that is stranger than the document can tell is refused here, not by whoever reads the document.
   return parseWith(evidenceSchema, evidence, 'evidence.field', 'what this node shows');
-}
-
-function readMounts(world: NodeWorld): readonly MountLine[] {
-  const path = '/proc/self/mountinfo';
-  return parseMountinfo(world.readText(path, texts) ?? missing(path));
-}
-
-/** What was read before and after a merge belongs to no state that the node was ever in. */
-function refuseRemounts(before: readonly MountLine[], after: readonly MountLine[]): void {
-  const watched = (mounts: readonly MountLine[]) =>
-    JSON.stringify(mounts.filter((mount) => isWatched(mount.mountPoint)));
-  if (watched(before) !== watched(after))
-    throw new Fault('file.changed', 'Cannot tell what is mounted: it changed while it was looked at', {
-      next: 'Try again when nothing is merged or mounted',
-    });
-}
-
-function missing(path: string): never {
-  throw new Fault('file.missing', `Cannot open ${path}: no such file`, { where: path });
 }
 
 /** What lies under merges and whatever else was mounted over /usr; none where /usr is no mount of its own. */
@@ -102,8 +100,10 @@ function lowestUsr(mounts: readonly MountLine[]): MountLine | undefined {
   return lowest === undefined || isMerge(lowest, 'sysext') ? undefined : lowest;
 }
 
-function isWatched(mountPoint: string): boolean {
-  return ['/usr', '/opt', '/etc'].some((place) => mountPoint === place || mountPoint.startsWith(`${place}/`));
+/** The partition that a verity mapping reads its data from. */
+function dataDeviceOf(mapping: MappedDevice | undefined): string | undefined {
+  const device = mapping?.targets[0]?.type === 'verity' ? mapping.targets[0].parameters[1] : undefined;
+  return device !== undefined && /^\d{1,10}:\d{1,10}$/.test(device) ? device : undefined;
 }
 
 /**
@@ -133,9 +133,14 @@ function deviceNumber(world: NodeWorld, path: string): readonly string[] {
   return text !== undefined && /^\d{1,10}:\d{1,10}$/.test(text) ? [text] : [];
 }
 
-function describeMapping(mount: MountLine | undefined, device: string | undefined, mappings: Mappings): string {
-  if (mount === undefined) return '/proc/self/mountinfo: /usr is no mount';
-  if (device === undefined) return `/proc/self/mountinfo: /usr is on ${mount.source}, whose device cannot be told`;
+function describeMapping(
+  table: string,
+  mount: MountLine | undefined,
+  device: string | undefined,
+  mappings: Mappings,
+): string {
+  if (mount === undefined) return `${table}: /usr is no mount`;
+  if (device === undefined) return `${table}: /usr is on ${mount.source}, whose device cannot be told`;
   return mappings.has(device)
     ? `dmsetup table of ${device}, which /usr is on`
     : `device ${device}, which /usr is on, is no mapping`;

@@ -173,6 +173,8 @@ export const limits = {
   dropIns: 256,
   /** Entries of one extension directory: each image in it is read as a whole. */
   extensions: 256,
+  /** Bytes of a program that a unit runs (kubelet: 60 MiB). */
+  programBytes: 1024 * MiB,
   /** Bytes of an evidence document. */
   evidenceBytes: 16 * MiB,
   /** Bytes of an image that a case of `policy test` unpacks, of its case.yaml, and cases in one run. */

@@ -116,6 +116,75 @@ export const extensionStateSchema = z.strictObject({
   ),
 });
 
+/** A unit that gates, judges or runs the node, as systemd puts it together from its files. */
+export const unitStateSchema = z.strictObject({
+  name: text,
+  state: z.enum(['loaded', 'masked', 'absent']),
+  /** Where systemd finds it, and where that path leads. */
+  fragment: z.nullable(text),
+  resolvedFragment: z.nullable(text),
+  /** Other names that lead to it. */
+  aliases: z.array(text).check(z.maxLength(64)),
+  /** Its drop-ins in the order in which they are read, each with the names of what it sets. */
+  dropIns: z.array(z.strictObject({ path: text, sets: z.array(text).check(z.maxLength(256)) })).check(z.maxLength(256)),
+  /** Drop-ins of ours over it that lie in /etc/systemd/system, whether or not they count. */
+  ownDropIns: z.array(text).check(z.maxLength(16)),
+  /** The settings that decide what runs, where and after what, as they count in the end. Secrets are left out. */
+  settings: z.array(z.strictObject({ name: text, value: longText, file: text })).check(z.maxLength(1024)),
+  /** Names of variables that it is given, and the file that gives each. Values may be secrets. */
+  environment: z.array(z.strictObject({ name: text, file: text })).check(z.maxLength(4096)),
+  /** What each `ExecStart=` runs. */
+  programs: z
+    .array(z.strictObject({ path: text, resolvedPath: z.nullable(text), sha256: fact(sha256Hex) }))
+    .check(z.maxLength(64)),
+});
+
+const unitsSchema = z.strictObject({
+  found: z.array(unitStateSchema).check(z.maxLength(64)),
+  /** What the loader puts into every program (/etc/ld.so.preload). */
+  preload: z.array(text).check(z.maxLength(256)),
+  /** Names of variables that every service is given (DefaultEnvironment= and ManagerEnvironment= in system.conf). */
+  managerEnvironment: z.array(z.strictObject({ name: text, file: text })).check(z.maxLength(1024)),
+  /** Programs of a node that lie where PATH may find them before those in /usr. */
+  shadows: z.array(text).check(z.maxLength(64)),
+});
+
+/** What Flatcar is told to enable, and what it made of that (bootengine, initrd-setup-root-after-ignition). */
+const flatcarSchema = z.strictObject({
+  /** With the link that the initrd makes for it, null where there is none. */
+  enabled: z.array(z.strictObject({ name: text, file: text, link: z.nullable(text) })).check(z.maxLength(256)),
+  disabled: z.array(text).check(z.maxLength(256)),
+  activeOem: z.array(text).check(z.maxLength(64)),
+  oemImages: z.array(text).check(z.maxLength(256)),
+});
+
+/** What the platform says of itself: told, and not judged. */
+const platformSchema = z.strictObject({
+  lockdown: fact(text),
+  secureBoot: fact(text),
+  imaMeasurements: fact(text),
+  systemd: fact(text),
+  /** Timers of systemd-sysupdate that are enabled, and transfers that take what nobody signed. */
+  sysupdateTimers: z.array(text).check(z.maxLength(64)),
+  unverifiedTransfers: z.array(text).check(z.maxLength(256)),
+  /** The slots that update_engine writes to (priority, tries and success as GPT attributes), and which one runs. */
+  slots: z
+    .array(
+      z.strictObject({
+        label: text,
+        number: count,
+        priority: count,
+        tries: count,
+        successful: z.boolean(),
+        running: z.boolean(),
+      }),
+    )
+    .check(z.maxLength(16)),
+  updatePending: z.nullable(z.boolean()),
+  /** What of this could not be looked at, and why. */
+  problems: z.array(text).check(z.maxLength(32)),
+});
+
 export const evidenceSchema = z.strictObject({
   type: z.literal(evidenceType),
   collectedAt: utcTime,
@@ -125,13 +194,18 @@ export const evidenceSchema = z.strictObject({
   kernel: z.strictObject({ release: fact(text), commandLine: fact(z.string().check(z.maxLength(65_536))) }),
   /** The mount that /usr is without extensions, found by its place in the mount table and never by a name. */
   usr: z.strictObject({ mount: z.nullable(mountSchema), mapping: fact(mappedDeviceSchema) }),
-  /** Every mount at or below /usr, /opt and /etc. */
+  /** Every mount at or below what is signed, merged or judges: /usr, /opt, /etc, the extension directories, the verifier. */
   mounts: z.array(mountSchema).check(z.maxLength(4096)),
+  /** Whose mount table that is, and the paths which this run sees on another mount than the node does. */
+  mountView: z.strictObject({ source: text, differences: z.array(text).check(z.maxLength(64)) }),
   loops: z.array(loopDeviceSchema).check(z.maxLength(1024)),
   /** All mapped devices. */
   mappings: z.array(mappedDeviceSchema).check(z.maxLength(1024)),
   sysexts: extensionStateSchema,
   confexts: extensionStateSchema,
+  units: unitsSchema,
+  flatcar: flatcarSchema,
+  platform: platformSchema,
   /** What could not be looked at, and why: each is a reason not to admit where the policy needs the fact. */
   unread: z.array(z.strictObject({ path: text, code: text, message: text })).check(z.maxLength(1024)),
 });
@@ -141,6 +215,7 @@ export type Mount = z.output<typeof mountSchema>;
 export type MappedDevice = z.output<typeof mappedDeviceSchema>;
 export type LoopDevice = z.output<typeof loopDeviceSchema>;
 export type Extension = z.output<typeof extensionSchema>;
+export type UnitState = z.output<typeof unitStateSchema>;
 export type ExtensionState = z.output<typeof extensionStateSchema>;
 
 /** Reads an evidence document. Faults: evidence.field, json.*. */

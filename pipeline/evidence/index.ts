@@ -8,9 +8,12 @@ export {
   type MappedDevice,
   type Mount,
   parseEvidence,
+  type UnitState,
 } from './evidence.ts';
 export { isImage, isWholeImage } from './extension-backing.ts';
+export { comparedPlaces, isWatched, isWithin, searchDirectories } from './extension-places.ts';
 export { findingCodes as evidenceFindingCodes } from './finding-codes.ts';
 export { buildEvidenceIdentity, type EvidenceIdentity } from './identity.ts';
 export { type EvidenceRequirements, judgeEvidence } from './judge.ts';
-export { isMerge, stackMounts } from './mount-stack.ts';
+export { isMerge, locateOn, stackMounts } from './mount-stack.ts';
+export { ownUnits, watchedUnits, workloads } from './watched-units.ts';

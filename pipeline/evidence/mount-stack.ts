@@ -1,5 +1,6 @@
 /** What a mount's place in the table is told by. */
 type Mounted = { readonly id: number; readonly parentId: number; readonly mountPoint: string };
+type Located = Mounted & { readonly device: string; readonly root: string };
 
 /**
  * The mounts of one mount point from the lowest to the uppermost, by their parents: a mount over another has that one as
@@ -26,4 +27,32 @@ export function isMerge(
   word: 'sysext' | 'confext',
 ): boolean {
   return mount.fileSystem === 'overlay' && mount.source === word;
+}
+
+/**
+ * Tells for a path what it is on: the device, and the path inside its file system. As the kernel looks a path up: from the
+ * root down, at each directory into what is mounted there on the mount that was reached.
+ */
+export function locateOn(mounts: readonly Located[]): (path: string) => string | undefined {
+  const children = new Map<string, Located>();
+  for (const mount of mounts) if (mount.id !== mount.parentId) children.set(`${mount.parentId} ${mount.mountPoint}`, mount);
+  const root = stackMounts(mounts, '/').at(-1);
+  const enter = (mount: Located, place: string) => {
+    let top = mount;
+    // No more steps than there are mounts: parents in a circle end here, too.
+    for (let steps = 0; steps < mounts.length; steps++) {
+      const over = children.get(`${top.id} ${place}`);
+      if (over === undefined) break;
+      top = over;
+    }
+    return top;
+  };
+  return (path) => {
+    if (root === undefined) return undefined;
+    let mount = root;
+    const parts = path.split('/').filter((part) => part !== '');
+    for (const at of parts.keys()) mount = enter(mount, `/${parts.slice(0, at + 1).join('/')}`);
+    const inside = mount.mountPoint === '/' ? path : path.slice(mount.mountPoint.length);
+    return `${mount.device} ${`${mount.root}/${inside}`.replaceAll(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')}`;
+  };
 }

@@ -1,0 +1,35 @@
+import { places } from '../installation/index.ts';
+
+/** Units of ours, each of which runs the verifier. */
+export const ownUnits = [
+  'nodeproof-guard.service',
+  'nodeproof-verify.service',
+  'nodeproof-check.service',
+  'nodeproof-join.service',
+  'nodeproof-refresh.service',
+] as const;
+
+/** What a unit waits for where the verifier is installed: a drop-in of ours over the one requires the other. */
+export const gatedUnits: Readonly<Record<string, (typeof ownUnits)[number]>> = {
+  'kubeadm.service': 'nodeproof-join.service',
+  'kubelet.service': 'nodeproof-verify.service',
+  'ensure-sysext.service': 'nodeproof-guard.service',
+  'systemd-confext-sysroot.service': 'nodeproof-guard.service',
+  'systemd-confext.service': 'nodeproof-guard.service',
+  'systemd-sysext-sysroot.service': 'nodeproof-guard.service',
+  'systemd-sysext.service': 'nodeproof-guard.service',
+};
+
+/** What makes a machine a node: the units, and the program that each runs. */
+export const workloads: Readonly<Record<string, string>> = {
+  'kubeadm.service': 'kubeadm',
+  'kubelet.service': 'kubelet',
+  'containerd.service': 'containerd',
+};
+
+export const watchedUnits: readonly string[] = [
+  ...new Set([...ownUnits, ...Object.keys(gatedUnits), ...Object.keys(workloads)]),
+].toSorted();
+
+/** Where the verifier's program lies: no extension can cover it. */
+export const verifierProgram = places.program;
