@@ -38,7 +38,9 @@ export function collectPlatform(world: NodeWorld, usrDevice: string | undefined)
   return {
     lockdown: tell('/sys/kernel/security/lockdown', 'kernel', (path) => chosenWord(readWord(world, path))),
     secureBoot: tell(secureBootPath, 'kernel', (path) => readSwitch(world.readText(path, 64))),
-    imaMeasurements: tell('/sys/kernel/security/ima/runtime_measurements_count', 'kernel', (path) => readWord(world, path)),
+    imaMeasurements: tell('/sys/kernel/security/ima/runtime_measurements_count', 'kernel', (path) =>
+      readWord(world, path),
+    ),
     systemd: tell('/usr/lib', 'claimed', () => findSystemd(world)),
     sysupdateTimers: problems.attempt(() => listTimers(world), []),
     unverifiedTransfers: problems.attempt(
@@ -71,7 +73,12 @@ function readSwitch(text: string | undefined): string | null {
 
 /** The library of systemd's programs has its version in its name: told without running any of them. */
 function findSystemd(world: NodeWorld): string | null {
-  const directories = ['/usr/lib/systemd', '/usr/lib64/systemd', '/usr/lib/x86_64-linux-gnu/systemd', '/usr/lib/aarch64-linux-gnu/systemd'];
+  const directories = [
+    '/usr/lib/systemd',
+    '/usr/lib64/systemd',
+    '/usr/lib/x86_64-linux-gnu/systemd',
+    '/usr/lib/aarch64-linux-gnu/systemd',
+  ];
   for (const directory of directories)
     for (const name of world.listNames(directory) ?? []) {
       const [, version] = /^libsystemd-shared-(\w[\w.~+-]{0,40})\.so$/.exec(name) ?? [];
@@ -110,6 +117,7 @@ function isUpdatePending(slots: Platform['slots']): boolean | null {
   const running = slots.find((slot) => slot.running);
   if (running === undefined) return null;
   return slots.some(
-    ({ priority, tries, successful, running: runs }) => !runs && priority > running.priority && (successful || tries > 0),
+    ({ priority, tries, successful, running: runs }) =>
+      !runs && priority > running.priority && (successful || tries > 0),
   );
 }

@@ -79,7 +79,9 @@ async function describeUnit(
 
 /** [Install] is read by systemctl alone, and sections that begin with X- by nobody. */
 function namesSetIn(path: string, settings: readonly PlacedSetting[]): string[] {
-  const set = settings.filter(({ file, section }) => file === path && section !== 'Install' && !section.startsWith('X-'));
+  const set = settings.filter(
+    ({ file, section }) => file === path && section !== 'Install' && !section.startsWith('X-'),
+  );
   return [...new Set(set.map(({ name }) => name))];
 }
 
@@ -157,7 +159,10 @@ async function digestProgram(path: string, world: NodeWorld, notes: Notes): Prom
   try {
     using source = world.openSource(path);
     if (source.sizeBytes > limits.programBytes)
-      throw new Fault('limit.program-bytes', `Cannot read ${path}: ${source.sizeBytes} bytes, want at most ${limits.programBytes}`);
+      throw new Fault(
+        'limit.program-bytes',
+        `Cannot read ${path}: ${source.sizeBytes} bytes, want at most ${limits.programBytes}`,
+      );
     const [sha256] = await world.digestSource(source, ['sha256']);
     return sha256?.hex ?? null;
   } catch (error) {

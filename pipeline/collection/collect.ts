@@ -77,7 +77,11 @@ export async function collectEvidence(
     },
     usr: {
       mount: usrMount === undefined ? null : mountFacts(usrMount),
-      mapping: { value: usrMapping ?? null, grade: 'kernel', source: describeMapping(table.view.source, usrMount, usrDevice, mappings) },
+      mapping: {
+        value: usrMapping ?? null,
+        grade: 'kernel',
+        source: describeMapping(table.view.source, usrMount, usrDevice, mappings),
+      },
     },
     mounts: mounts.filter((mount) => isWatched(mount.mountPoint)).map(mountFacts),
     mountView: table.view,

@@ -29,7 +29,15 @@ export const extensionDirectories: readonly string[] = Object.values(searchDirec
 const imageDirectories = ['/opt/extensions', '/oem/sysext', '/etc/flatcar/sysext', '/etc/flatcar/oem-sysext'];
 
 /** Mounts at or below these are evidence: what is signed, what is merged, and what judges. */
-const watched = ['/usr', '/opt', '/etc', '/run/systemd', '/var/lib/nodeproof', ...extensionDirectories, ...imageDirectories];
+const watched = [
+  '/usr',
+  '/opt',
+  '/etc',
+  '/run/systemd',
+  '/var/lib/nodeproof',
+  ...extensionDirectories,
+  ...imageDirectories,
+];
 
 /** Whether a mount there is evidence. */
 export function isWatched(mountPoint: string): boolean {

@@ -3,6 +3,7 @@ export const findingCodes = {
   'evidence.missing': 'a fact that every identity needs cannot be told',
   'evidence.identity': 'the facts of the node make no identity',
   'evidence.unread': 'something that could hide a difference could not be looked at',
+  'evidence.mount-namespace': 'the verifier runs where it sees other mounts than the node does',
   'usr.no-verity': '/usr does not run from dm-verity',
   'usr.device': 'the device under /usr cannot be told, or is no mapping while another mapping poses as it',
   'usr.table': 'the mapping under /usr is not one verity target over its whole length',
@@ -28,6 +29,17 @@ export const findingCodes = {
   'extension.mutable': 'extensions are merged so that the merged tree can be written',
   'extension.foreign-layer': 'something that is no recorded extension is merged into /usr',
   'extension.merge-record': 'the record of a merge is not that of the overlay that is mounted',
+  'extension.refused-by-guard': 'the guard keeps an extension that nobody signed out of the merge',
+  'extension.covered-directory': 'something is mounted over a directory that extensions are merged from',
+  'unit.masked': 'a unit of the verifier is masked',
+  'unit.replaced': 'a unit of the verifier comes from elsewhere, or does not run the verifier',
+  'unit.hollowed': 'a drop-in changes a unit of the verifier',
+  'unit.gate-undone': 'a unit that waits for the verdict does not wait for it any more',
+  'unit.foreign-program': 'kubelet, kubeadm or containerd is run from where no image put it',
+  'unit.shadowed-program': 'a program outside /usr may be run in the place of kubelet, kubeadm or containerd',
+  'unit.preload': 'the loader puts code of others into kubelet, kubeadm, containerd or every program',
+  'unit.other-root': 'kubelet, kubeadm or containerd sees another file system than the node has',
+  'unit.covered-verifier': 'something is mounted over the directory of the verifier',
 } as const satisfies Record<`${string}.${string}`, string>;
 
 export type EvidenceFindingCode = keyof typeof findingCodes;

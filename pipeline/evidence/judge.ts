@@ -4,6 +4,8 @@ import type { Evidence } from './evidence.ts';
 import { buildFinding } from './finding.ts';
 import { judgeCommandLine } from './judge-command-line.ts';
 import { judgeExtensions } from './judge-extensions.ts';
+import { judgePlaces } from './judge-places.ts';
+import { judgeUnits } from './judge-units.ts';
 import { judgeUsr } from './judge-usr.ts';
 
 /** What a policy wants of the facts themselves, besides an identity that is signed. */
@@ -32,6 +34,9 @@ export function judgeEvidence(
     judgeCommandLine(evidence, requirements, reference),
     judgeExtensions('sysexts', evidence.sysexts, evidence, requirements),
     judgeExtensions('confexts', evidence.confexts, evidence, { ...requirements, sysextVerity: false }),
+    judgePlaces(evidence, requirements),
+    // What the units run is there after the merge only, and is judged then.
+    ...(requirements.extensions === 'running' ? [judgeUnits(evidence)] : []),
     judgeUnread(evidence),
   ];
   return {

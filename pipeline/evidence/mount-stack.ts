@@ -35,7 +35,8 @@ export function isMerge(
  */
 export function locateOn(mounts: readonly Located[]): (path: string) => string | undefined {
   const children = new Map<string, Located>();
-  for (const mount of mounts) if (mount.id !== mount.parentId) children.set(`${mount.parentId} ${mount.mountPoint}`, mount);
+  for (const mount of mounts)
+    if (mount.id !== mount.parentId) children.set(`${mount.parentId} ${mount.mountPoint}`, mount);
   const root = stackMounts(mounts, '/').at(-1);
   const enter = (mount: Located, place: string) => {
     let top = mount;

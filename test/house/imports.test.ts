@@ -33,6 +33,7 @@ const siblings: Readonly<Record<string, string>> = {
   'sbom → inventory': 'an SBOM is an inventory in another form',
   'verify → trust': 'what a bundle is verified under',
   'evidence → installation': 'whether the units that gate a node still do is judged',
+  'evidence → units': 'how a line of a unit is taken apart',
   'evidence → release': 'evidence makes a node identity, and is compared with one',
   'policy → evidence': 'what a node says is judged',
   'policy → provenance': 'the build type and the builders that a policy knows',
