@@ -1,7 +1,6 @@
 import { Fault, limits, type Source, unreachable } from '../core/index.ts';
-import { resolve } from '../formats/file-tree/index.ts';
 import type { MountLine } from '../formats/mountinfo/index.ts';
-import { readSysext, type Sysext } from '../image/index.ts';
+import { findForbiddenPaths, readSysext } from '../image/index.ts';
 import {
   type Extension,
   type ExtensionState,
@@ -21,28 +20,6 @@ const places: Readonly<
 > = {
   sysext: { hierarchy: '/usr', names: '/usr/.systemd-sysext/extensions', device: '/usr/.systemd-sysext/dev' },
   confext: { hierarchy: '/etc', names: '/etc/.systemd-confext/confexts', device: '/etc/.systemd-confext/dev' },
-};
-
-/** Units that judge the node or join it, and drop-ins over them or over every service. */
-const guardedUnits = [
-  'nodeproof-guard.service',
-  'nodeproof-verify.service',
-  'nodeproof-guard.service.d',
-  'nodeproof-verify.service.d',
-  'kubeadm.service.d',
-  'service.d',
-] as const;
-
-/** Paths that no extension of a node may ship: they would replace who the node is, or who judges it. */
-const forbidden: Readonly<Record<ExtensionClass, readonly string[]>> = {
-  sysext: [
-    '/usr/lib/os-release',
-    '/opt/bin',
-    ...['/usr/lib', '/usr/local/lib'].flatMap((directory) =>
-      guardedUnits.map((unit) => `${directory}/systemd/system/${unit}`),
-    ),
-  ],
-  confext: ['/etc/os-release', ...guardedUnits.map((unit) => `/etc/systemd/system/${unit}`)],
 };
 
 const recordBytes = 1024 * 1024;
@@ -195,16 +172,12 @@ async function readContent(
         sysextLevel: release.sysextLevel,
         architecture: release.architecture,
       },
-      forbiddenPaths: findForbidden(extensionClass, sysext),
+      forbiddenPaths: [...findForbiddenPaths({ tree: sysext.tree, extensionClass })],
       problem: null,
     };
   } catch (error) {
     return { problem: problemOf(error) };
   }
-}
-
-function findForbidden(extensionClass: ExtensionClass, { tree }: Sysext): string[] {
-  return forbidden[extensionClass].filter((path) => resolve(tree, path, { followLast: false }) !== undefined);
 }
 
 function problemOf(error: unknown): NonNullable<Extension['problem']> {

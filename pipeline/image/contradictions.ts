@@ -1,5 +1,6 @@
 import type { FaultCode } from '../core/index.ts';
 import type { Partition } from '../formats/gpt/index.ts';
+import { findForbiddenPaths } from './forbidden-paths.ts';
 import type { NodeImage } from './node-image.ts';
 import type { Sysext } from './sysext.ts';
 import type { VerityFacts } from './verity.ts';
@@ -58,14 +59,12 @@ export function judgeNodeImage(image: NodeImage): readonly Contradiction[] {
   ];
 }
 
-/** Judges whether an extension agrees with itself: data, stored hash tree and the root hash that was signed. */
-export function judgeSysext({
-  verity,
-  signature,
-  tree,
-  release,
-  partitionArchitecture,
-}: Sysext): readonly Contradiction[] {
+/**
+ * Judges whether an extension agrees with itself: data, stored hash tree and the root hash that was signed; and with what
+ * every extension must be: one that replaces who the node is or who judges it is merged nowhere.
+ */
+export function judgeSysext(sysext: Sysext): readonly Contradiction[] {
+  const { verity, signature, tree, release, partitionArchitecture } = sysext;
   const next = 'Take the extension from where it was built';
   const rootHash = verity?.report.rootHash ?? null;
   const declared = release.release.architecture ?? '_any';
@@ -89,6 +88,11 @@ export function judgeSysext({
             next,
           },
         ]),
+    ...findForbiddenPaths(sysext).map((path) => ({
+      code: 'image.forbidden-path' as const,
+      message: `The extension ships ${path}, which none may: no node is admitted with it`,
+      next: `Build it without ${path}`,
+    })),
   ];
 }
 

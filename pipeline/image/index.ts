@@ -7,6 +7,7 @@ export {
   type UsrHashFacts,
 } from './contradictions.ts';
 export { openFileTree } from './file-system.ts';
+export { findForbiddenPaths } from './forbidden-paths.ts';
 export { findNestedFiles, type NestedFile, type NestedState } from './nested-places.ts';
 export { type NestedSysext, visitNestedSysexts } from './nested-sysexts.ts';
 export {
