@@ -1,5 +1,5 @@
 import { Fault, limits } from '../core/index.ts';
-import { splitWords } from '../formats/systemd-unit/index.ts';
+import { splitCommand } from '../formats/systemd-unit/index.ts';
 import { type Evidence, isWithin, type UnitState, watchedUnits, workloads } from '../evidence/index.ts';
 import {
   listAliases,
@@ -112,7 +112,7 @@ function listVariables({ name, value, file }: PlacedSetting, world: NodeWorld): 
 }
 
 function namesAssigned(value: string): readonly string[] {
-  return (splitWords(value) ?? []).flatMap((word) => (word.includes('=') ? [word.slice(0, word.indexOf('='))] : []));
+  return splitCommand(value).flatMap((word) => (word.includes('=') ? [word.slice(0, word.indexOf('='))] : []));
 }
 
 /** A pattern may stand for the last name in the path: all that begins alike is read. Fault: file.pattern for any other. */

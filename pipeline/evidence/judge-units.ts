@@ -1,5 +1,5 @@
 import type { Checked, Finding } from '../core/index.ts';
-import { parseCommands, type UnitCommand } from '../units/index.ts';
+import { parseCommands } from '../units/index.ts';
 import type { Evidence, UnitState } from './evidence.ts';
 import { isWithin } from './extension-places.ts';
 import { buildFinding } from './finding.ts';
@@ -40,11 +40,8 @@ function judgeFragment(unit: UnitState): readonly Finding[] {
     return [
       found('unit.replaced', unit, `${unit.name} comes from ${unit.resolvedFragment ?? 'nowhere'}, want ${own}`, own),
     ];
-  const runsVerifier = commandsOf(unit, 'ExecStart').some(
-    ({ prefixes, program }) => program === verifierProgram && /^[+!:]*$/.test(prefixes),
-  );
-  if (runsVerifier) return [];
   const actual = settingsOf(unit, 'ExecStart').map(({ value }) => value);
+  if (actual.some(runsVerifier)) return [];
   return [
     found(
       'unit.replaced',
@@ -53,6 +50,12 @@ function judgeFragment(unit: UnitState): readonly Finding[] {
       verifierProgram,
     ),
   ];
+}
+
+/** As it is written, without quotes or escapes, and so that its failure counts. */
+function runsVerifier(value: string): boolean {
+  const command = value.replace(/^[+!:]+/, '');
+  return command === verifierProgram || command.startsWith(`${verifierProgram} `);
 }
 
 /** Settings that change neither what a unit runs nor whether its failure counts. */
@@ -85,7 +88,8 @@ function judgeGate(unit: UnitState | undefined, gate: string, own: UnitState | u
   const missing = (['Requires', 'After'] as const).filter(
     (name) => !settingsOf(unit, name).some(({ value }) => value.split(/[ \t]+/).includes(gate)),
   );
-  const asksAgain = unit.name !== 'kubeadm.service' || commandsOf(unit, 'ExecStartPre').some(isRecheck);
+  const asksAgain =
+    unit.name !== 'kubeadm.service' || settingsOf(unit, 'ExecStartPre').some(({ value }) => asksForVerdict(value));
   const gone = [...missing.map((name) => `${name}=${gate}`), ...(asksAgain ? [] : ['ExecStartPre= that asks again'])];
   if (gone.length === 0) return [];
   const shadow = unit.ownDropIns.filter((path) => !unit.dropIns.some((dropIn) => dropIn.path === path));
@@ -95,13 +99,19 @@ function judgeGate(unit: UnitState | undefined, gate: string, own: UnitState | u
   ];
 }
 
-/** The command that the drop-in has: nothing that is begun and not waited for, nothing whose failure is ignored. */
-function isRecheck({ prefixes, program, parameters }: UnitCommand): boolean {
-  if (!/^[+!:]*$/.test(prefixes)) return false;
-  const [verb, ...rest] = parameters;
-  if (program === '/usr/bin/systemctl')
-    return (verb === 'start' || verb === 'restart') && rest.length === 1 && rest[0] === 'nodeproof-join.service';
-  return program === verifierProgram && verb === 'node' && rest.includes('verify') && rest.includes('--join');
+/**
+ * The command that the drop-in has: nothing that is begun and not waited for, nothing whose failure is ignored. As it is
+ * written: what systemd makes of escapes and quotes need not be what we make of them.
+ */
+function asksForVerdict(value: string): boolean {
+  if (/[\\"'$%]/.test(value)) return false;
+  return parseCommands(value).some(({ prefixes, program, parameters }) => {
+    const [verb, ...rest] = parameters;
+    if (!/^[+!:]*$/.test(prefixes)) return false;
+    if (program === '/usr/bin/systemctl')
+      return (verb === 'start' || verb === 'restart') && rest.length === 1 && rest[0] === 'nodeproof-join.service';
+    return program === verifierProgram && verb === 'node' && rest.includes('verify') && rest.includes('--join');
+  });
 }
 
 // --- What runs the node ------------------------------------------------------------------------------------------------------
@@ -237,10 +247,6 @@ function judgeShadows({ shadows }: Evidence['units']): readonly Finding[] {
 
 function settingsOf(unit: UnitState, name: string): UnitState['settings'] {
   return unit.settings.filter((setting) => setting.name === name);
-}
-
-function commandsOf(unit: UnitState, name: string): readonly UnitCommand[] {
-  return settingsOf(unit, name).flatMap(({ value }) => parseCommands(value));
 }
 
 type UnitCode = 'masked' | 'replaced' | 'hollowed' | 'gate-undone' | 'foreign-program' | 'preload' | 'other-root';

@@ -11,9 +11,9 @@ export type UnitCommand = {
 /** The commands of an `Exec…=` line: a semicolon that stands alone parts them. None where the line is broken. */
 export function parseCommands(value: string): readonly UnitCommand[] {
   const commands: string[][] = [[]];
-  for (const word of splitWords(value) ?? []) {
-    if (word === ';') commands.push([]);
-    else commands.at(-1)?.push(word);
+  for (const { text, isPlain } of splitWords(value) ?? []) {
+    if (text === ';' && isPlain) commands.push([]);
+    else commands.at(-1)?.push(text);
   }
   return commands.flatMap(([first, ...rest]) => {
     if (first === undefined) return [];

@@ -78,31 +78,41 @@ function trimBlanks(text: string): string {
   return text.slice(Math.min(countBlanks(text), end), end);
 }
 
+/** A word of a line, and whether it stands there as it is: without quotes and escapes. */
+export type UnitWord = { readonly text: string; readonly isPlain: boolean };
+
 /**
  * The words of a line, as extract_first_word() of systemd takes it apart: quotes taken off, a backslash before a character
  * stands for that character. Undefined where a quote is not closed: systemd takes nothing of such a line.
  */
-export function splitWords(value: string): readonly string[] | undefined {
-  const words: string[] = [];
+export function splitWords(value: string): readonly UnitWord[] | undefined {
+  const words: UnitWord[] = [];
   let word: string | null = null;
+  let isPlain = true;
   let quote: string | null = null;
   for (let at = 0; at < value.length; at++) {
     const letter = value.charAt(at);
-    if (letter === '\\' && at + 1 < value.length) word = (word ?? '') + value.charAt(++at);
-    else if (quote !== null && letter === quote) quote = null;
+    if (quote === null && blanks.includes(letter)) {
+      if (word !== null) words.push({ text: word, isPlain });
+      word = null;
+      isPlain = true;
+      continue;
+    }
+    word ??= '';
+    if (letter === '\\' && at + 1 < value.length) {
+      word += value.charAt(++at);
+      isPlain = false;
+    } else if (quote !== null && letter === quote) quote = null;
     else if (quote === null && (letter === '"' || letter === "'")) {
       quote = letter;
-      word ??= '';
-    } else if (quote === null && blanks.includes(letter)) {
-      if (word !== null) words.push(word);
-      word = null;
-    } else word = (word ?? '') + letter;
+      isPlain = false;
+    } else word += letter;
   }
   if (quote !== null) return undefined;
-  return word === null ? words : [...words, word];
+  return word === null ? words : [...words, { text: word, isPlain }];
 }
 
 /** The words of an `ExecStart=` line; its prefixes (`-`, `@`, `+` …) stay on the first word. None where the line is broken. */
 export function splitCommand(value: string): readonly string[] {
-  return splitWords(value) ?? [];
+  return (splitWords(value) ?? []).map(({ text }) => text);
 }
