@@ -131,8 +131,9 @@ function judgePrograms(unit: UnitState, program: string): readonly Finding[] {
     .filter(({ path }) => !isScriptAllowed || path.split('/').at(-1) === program)
     .filter(({ path, resolvedPath }) => !(resolvedPath === null ? isPlainUsr(path) : isWithin(resolvedPath, '/usr')))
     .map(({ path, resolvedPath }) => resolvedPath ?? path);
-  const named = settingsOf(unit, 'ExecStart').flatMap(({ value }) => pathsOf(program, value));
-  const foreign = [...new Set([...started, ...named.filter((path) => !isPlainUsr(path))])];
+  const lines = settingsOf(unit, 'ExecStart').map(({ value }) => value);
+  const named = lines.flatMap((value) => pathsOf(program, value)).filter((path) => !isPlainUsr(path));
+  const foreign = [...new Set([...started, ...named, ...lines.flatMap(escapedPrograms)])];
   return foreign.map((path) =>
     found(
       'unit.foreign-program',
@@ -147,6 +148,14 @@ function judgePrograms(unit: UnitState, program: string): readonly Finding[] {
 /** What is not there yet, before the merge, is told by its name; one without a slash is looked for in /usr only. */
 function isPlainUsr(path: string): boolean {
   return !path.includes('/') || (path.startsWith('/usr/') && !path.split('/').includes('..') && !/[%$]/.test(path));
+}
+
+/** A program whose path is written with escapes, which may stand for any path. */
+function escapedPrograms(value: string): readonly string[] {
+  return value
+    .split(/[ \t];[ \t]/)
+    .map((command) => command.trimStart().split(/[ \t]/)[0] ?? '')
+    .filter((word) => word.includes('\\'));
 }
 
 /** Paths to a program of that name anywhere in a line: behind env, or in the words of a shell. */

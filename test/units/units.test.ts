@@ -1,12 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Fault } from '../../pipeline/core/index.ts';
-import {
-  listAliases,
-  listEffective,
-  listProgramPaths,
-  parseCommands,
-  readUnit,
-} from '../../pipeline/units/index.ts';
+import { listAliases, listEffective, listProgramPaths, parseCommands, readUnit } from '../../pipeline/units/index.ts';
 import { type MadeNode, openMadeNode } from '../evidence/made-node.ts';
 
 const etc = '/etc/systemd/system';
