@@ -5,7 +5,7 @@ import { openFileSource, writeImageAtomically } from '../../edge/files/index.ts'
 import { openHashingPool } from '../../edge/hashing/index.ts';
 import { encodeButane, mergeButane } from '../../formats/butane/index.ts';
 import { architectureOf, elfHeaderBytes, parseElfHeader } from '../../formats/elf/index.ts';
-import { encodeIgnition, type Fragment, mergeIgnition } from '../../formats/ignition/index.ts';
+import { encodeIgnition, enfoldIgnition, type Fragment, mergeIgnition } from '../../formats/ignition/index.ts';
 import { buildFragment, judgeUserData } from '../../installation/index.ts';
 import { parsePolicy, pickNodeBundles, type Policy } from '../../policy/index.ts';
 import { encodeTrustPack, openAnchors, parseTrustPack, type TrustPack } from '../../trust/index.ts';
@@ -106,10 +106,17 @@ function readNodePack({ options, world }: Request, policy: Policy): NodePack {
       where: path,
       next: 'Give the trust pack of a release with a node set, or stores to fetch it from with --from',
     });
+  // What the policy does not pin never counts, and the root that comes with the program is there already.
+  const pinned = new Set([
+    ...policy.trust.roots.map((root) => root.sha256),
+    ...policy.trust.keys.map((key) => key.spkiSha256),
+  ]);
   const bytes = encodeTrustPack({
     ...given,
-    trustedRoots: given.trustedRoots.map(({ json }) => json),
-    publicKeys: given.publicKeys.map(({ key }) => key.export({ type: 'spki', format: 'pem' }).toString()),
+    trustedRoots: given.trustedRoots.filter(({ sha256 }) => pinned.has(sha256)).map(({ json }) => json),
+    publicKeys: given.publicKeys
+      .filter(({ spkiSha256 }) => pinned.has(spkiSha256))
+      .map(({ key }) => key.export({ type: 'spki', format: 'pem' }).toString()),
     bundles,
   });
   return { bytes, bundles: bundles.length, givenBundles: given.bundles.length, notes };
@@ -171,7 +178,8 @@ type Written = {
 /** Faults: config.ignition-*, config.butane-*, config.json-*, config.limit-*, file.*. */
 function write(fragment: Fragment, { options, world }: Request): Written {
   const { merge } = options;
-  const own = encodeIgnition(fragment);
+  const enfold = (document: string): string => (options.compact ? enfoldIgnition(document) : document);
+  const own = enfold(encodeIgnition(fragment));
   if (merge === undefined)
     return { document: encodeButane(fragment), language: 'butane', ignition: own, isWhole: true, notes: [] };
   const theirs = readConfiguration(world, merge, limits.nodeConfigBytes);
@@ -179,9 +187,10 @@ function write(fragment: Fragment, { options, world }: Request): Written {
   const merged = asConfiguration(merge, () =>
     language === 'ignition' ? mergeIgnition(theirs, fragment) : mergeButane(theirs, fragment),
   );
-  return language === 'ignition'
-    ? { document: merged.text, language, ignition: merged.text, isWhole: true, notes: merged.notes }
-    : { document: merged.text, language, ignition: own, isWhole: false, notes: merged.notes };
+  if (language === 'butane')
+    return { document: merged.text, language, ignition: own, isWhole: false, notes: merged.notes };
+  const whole = enfold(merged.text);
+  return { document: whole, language, ignition: whole, isWhole: true, notes: merged.notes };
 }
 
 /** Ignition is JSON; nobody writes Butane in braces. */

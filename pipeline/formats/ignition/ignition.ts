@@ -2,6 +2,7 @@ import { Fault, type Json, limits } from '../../core/index.ts';
 import { parseJsonBytes, quoteText } from '../json/index.ts';
 import { type Fragment, listEntries, type Spelling } from './fragment.ts';
 import { addEntries, planMerge } from './merge.ts';
+import { compressedResource } from './resource.ts';
 
 /** The version that what we write is in: Flatcar has had it since 3510 (2023). */
 export const ignitionVersion = '3.4.0';
@@ -12,6 +13,15 @@ export type MergedDocument = { readonly text: string; readonly notes: readonly s
 /** Writes a fragment as an Ignition document of its own, without white space: user data is short of room. */
 export function encodeIgnition(fragment: Fragment): string {
   return encode({ ignition: { version: ignitionVersion }, ...listEntries(fragment, spelling) });
+}
+
+/**
+ * A document that holds another one compressed, and has Ignition put it in its own place: for user data that is short of
+ * room.
+ */
+export function enfoldIgnition(document: string): string {
+  const source = compressedResource(Buffer.from(document));
+  return encode({ ignition: { version: ignitionVersion, config: { replace: source } } });
 }
 
 /**

@@ -11,25 +11,28 @@ export type Resource = {
 
 /** Content that travels in the document itself (RFC 2397), compressed where that is shorter. */
 export function inlineResource(content: Uint8Array): Resource {
-  const verification = { hash: hashOf(Digest.of('sha512', content)) };
-  const plain = Buffer.from(content).toString('base64');
-  const compressed = compress(content).toString('base64');
-  return compressed.length + compressionField.length < plain.length
-    ? { source: `data:;base64,${compressed}`, compression: 'gzip', verification }
-    : { source: `data:;base64,${plain}`, verification };
+  const plain = { source: dataUrl(content), verification: verificationOf(content) };
+  const compressed = compressedResource(content);
+  return JSON.stringify(compressed).length < JSON.stringify(plain).length ? compressed : plain;
+}
+
+export function compressedResource(content: Uint8Array): Resource {
+  return { source: dataUrl(compress(content)), compression: 'gzip', verification: verificationOf(content) };
 }
 
 /** Content that is fetched, and refused where it is not what was hashed. A path that ends in `.gz` is decompressed on arrival. */
 export function remoteResource(url: URL, sha512: Digest): Resource {
   const compression = url.pathname.endsWith('.gz') ? { compression: 'gzip' as const } : {};
-  return { source: url.href, ...compression, verification: { hash: hashOf(sha512) } };
+  return { source: url.href, ...compression, verification: { hash: `sha512-${sha512.hex}` } };
 }
 
-function hashOf({ hex }: Digest): `sha512-${string}` {
-  return `sha512-${hex}`;
+function verificationOf(content: Uint8Array): Resource['verification'] {
+  return { hash: `sha512-${Digest.of('sha512', content).hex}` };
 }
 
-const compressionField = '"compression":"gzip",';
+function dataUrl(bytes: Uint8Array): string {
+  return `data:;base64,${Buffer.from(bytes).toString('base64')}`;
+}
 
 /** RFC 1952: no time and no name are written, and one system for all, so that everywhere the same bytes come out. */
 function compress(content: Uint8Array): Buffer {
