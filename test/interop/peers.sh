@@ -29,6 +29,7 @@ build registry github.com/distribution/distribution/v3/cmd/registry@v3.1.2
 build oras oras.land/oras/cmd/oras@v1.3.6
 build syft github.com/anchore/syft/cmd/syft@v1.54.1
 build actionlint github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+build validate github.com/coreos/ignition/v2/validate@v2.24.0
 
 # A registry with the referrers API, which the one of distribution lacks.
 if [ -x "$GOBIN/referrers-registry" ]; then

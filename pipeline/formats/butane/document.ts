@@ -1,4 +1,4 @@
-import { type Document, isScalar, LineCounter, parseDocument, visit, type YAMLMap } from 'yaml';
+import { type Document, isNode, isScalar, LineCounter, parseDocument, visit, type YAMLMap } from 'yaml';
 import { decodeUtf8, Fault, type Json, limits } from '../../core/index.ts';
 import { quoteText } from '../json/index.ts';
 
@@ -64,7 +64,7 @@ function checkKeys(map: YAMLMap, lineCounter: LineCounter): void {
         : seen.has(text)
           ? `the key ${quoteText(text)} stands twice in one map`
           : `the key ${quoteText(text)} is not allowed`;
-    throw unreadable(problem, lineCounter, isScalar(key) ? (key.range?.[0] ?? 0) : 0);
+    throw unreadable(problem, lineCounter, isNode(key) ? (key.range?.[0] ?? 0) : 0);
   }
 }
 

@@ -19,15 +19,21 @@ export type FragmentUnit = {
 /** An object of a document. */
 export type Entry = { readonly [field: string]: Json };
 
+export type PlacedEntry = Entry & { readonly path: string };
+export type NamedEntry = Entry & { readonly name: string };
+
 /** A fragment as the lists of a document. Butane and Ignition give these fields the same names. */
 export type FragmentLists = {
   readonly storage: {
-    readonly directories: readonly Entry[];
-    readonly files: readonly Entry[];
-    readonly links: readonly Entry[];
+    readonly directories: readonly PlacedEntry[];
+    readonly files: readonly PlacedEntry[];
+    readonly links: readonly PlacedEntry[];
   };
-  readonly systemd: { readonly units: readonly Entry[] };
+  readonly systemd: { readonly units: readonly UnitEntry[] };
 };
+
+/** Without a list of drop-ins where there are none. */
+export type UnitEntry = NamedEntry & { readonly dropins?: readonly NamedEntry[] };
 
 /** How a language writes what is not text. */
 export type Spelling = {

@@ -1,6 +1,6 @@
 import { canonicalText, Fault, type Json } from '../../core/index.ts';
 import { quoteText } from '../json/index.ts';
-import type { Entry, FragmentLists } from './fragment.ts';
+import type { Entry, FragmentLists, PlacedEntry, UnitEntry } from './fragment.ts';
 import { readLists, type StorageList, storageLists, type UserLists } from './schema.ts';
 
 /** Entries to be put behind those of a list, which is made where it is not there. */
@@ -23,7 +23,7 @@ export function planMerge(document: Json, ours: FragmentLists): MergePlan {
   const taken = listPlaces(theirs);
   const storage = storageLists.map((list) => ({
     at: ['storage', list],
-    entries: ours.storage[list].filter((entry) => !isThere(`storage.${list}`, entry, pathOf(entry), taken)),
+    entries: ours.storage[list].filter((entry) => !isThere(`storage.${list}`, entry, entry.path, taken)),
   }));
   const units = planUnits(ours.systemd.units, theirs, taken);
   return {
@@ -40,7 +40,7 @@ export function addEntries(document: Json, additions: readonly Addition[]): Json
 function addAt(value: Json, [step, ...rest]: readonly (string | number)[], entries: readonly Entry[]): Json {
   if (step === undefined) return [...(isList(value) ? value : []), ...entries];
   if (isList(value)) return value.map((item, at) => (at === step ? addAt(item, rest, entries) : item));
-  const object = typeof value === 'object' && value !== null ? (value as Entry) : {};
+  const object: Entry = typeof value === 'object' && value !== null ? value : {};
   return { ...object, [step]: addAt(object[step] ?? null, rest, entries) };
 }
 
@@ -68,7 +68,7 @@ function listPlaces({ storage, units }: UserLists): readonly Place[] {
   return [...stored, ...ofUnits];
 }
 
-function placeOf(list: StorageList, entry: Entry & { readonly path: string }, at: number): Place {
+function placeOf(list: StorageList, entry: PlacedEntry, at: number): Place {
   return { path: plainPath(entry.path), where: `storage.${list}[${at}]`, entry, list: `storage.${list}` };
 }
 
@@ -86,13 +86,12 @@ function isThere(list: string, entry: Entry, path: string, taken: readonly Place
   return there;
 }
 
-function planUnits(ours: readonly Entry[], { units }: UserLists, taken: readonly Place[]): readonly Addition[] {
+function planUnits(ours: readonly UnitEntry[], { units }: UserLists, taken: readonly Place[]): readonly Addition[] {
   const additions: Addition[] = [];
   const added: Entry[] = [];
   for (const entry of ours) {
-    const name = String(entry['name']);
+    const { name, dropins = [] } = entry;
     const path = `${unitDirectory}/${name}`;
-    const dropins = dropinsOf(entry);
     const at = units.findIndex((unit) => unit.name === name);
     const unit = units[at];
     if (unit !== undefined && isSame(unit.entry, entry)) continue;
@@ -100,17 +99,11 @@ function planUnits(ours: readonly Entry[], { units }: UserLists, taken: readonly
       if (unit !== undefined) throw conflict(path, `systemd.units[${at}]`, 'says otherwise');
       isThere('systemd.units', entry, path, taken);
     }
-    const missing = dropins.filter(
-      (dropin) => !isThere('dropins', dropin, `${path}.d/${String(dropin['name'])}`, taken),
-    );
+    const missing = dropins.filter((dropin) => !isThere('dropins', dropin, `${path}.d/${dropin.name}`, taken));
     if (unit === undefined) added.push(entry);
     else if (missing.length > 0) additions.push({ at: ['systemd', 'units', at, 'dropins'], entries: missing });
   }
   return [...additions, { at: ['systemd', 'units'], entries: added }];
-}
-
-function dropinsOf(entry: Entry): readonly Entry[] {
-  return (entry['dropins'] ?? []) as readonly Entry[];
 }
 
 function refuseReplacement({ isReplaced }: UserLists): void {
@@ -137,10 +130,6 @@ function conflict(path: string, where: string, problem: string): Fault {
       next: `Take ${where} out, or merge into a document without it`,
     },
   );
-}
-
-function pathOf(entry: Entry): string {
-  return String(entry['path']);
 }
 
 function isSame(left: Json, right: Json): boolean {

@@ -12,7 +12,8 @@ export type Peer =
   | 'referrers-registry'
   | 'registry'
   | 'syft'
-  | 'timestamp-server';
+  | 'timestamp-server'
+  | 'validate';
 
 const directory = join(process.env['PEERS_DIR'] ?? resolve(import.meta.dirname, '../../../.peers'), 'bin');
 
