@@ -7,6 +7,7 @@ export type Peer =
   | 'actionlint'
   | 'cosign'
   | 'fulcio'
+  | 'ignition'
   | 'oras'
   | 'posix'
   | 'referrers-registry'
