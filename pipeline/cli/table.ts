@@ -312,6 +312,32 @@ export const nodeLintCommand = {
   examples: ['nodeproof node lint', 'nodeproof node lint --root /mnt/node --sarif > lint.sarif'],
 } as const satisfies CommandSpec;
 
+export const nodeButaneCommand = {
+  path: ['node', 'butane'],
+  summary: 'what node install writes, as Butane and Ignition for machines that are made',
+  details:
+    "Writes a Butane document (Flatcar 1.1.0), and with --ignition the Ignition document (3.4.0) that it compiles to, with units, drop-ins, the policy, the trust pack and the program. Every file is pinned by its SHA-512; the program is fetched from --binary-url, and its hash is that of FILE: compressed or not, what arrives on disk must be it. The pack is cut down to what a verdict on a node looks at, so that the document fits where clouds take it; what fits where is told. With --merge everything is added to a user's document, in its language: Butane keeps its comments, and another file or unit in the place of one of ours is refused.",
+  operand: null,
+  options: {
+    policy: requiredText('FILE', 'the policy that nodes are judged by'),
+    'trust-pack': requiredText('FILE', 'trust pack of the release'),
+    binary: requiredText('FILE', 'the program for nodes, as it is to lie on disk: its SHA-512 is pinned'),
+    'binary-url': requiredText('URL', 'where machines fetch it, http or https; where the path ends in .gz, compressed'),
+    merge: text('FILE', "a user's Butane (flatcar, fcos) or Ignition (3.0 to 3.4) document to be added to"),
+    out: text('FILE', 'write the document into this new file instead of to stdout'),
+    ignition: text('FILE', 'write the Ignition document into this new file'),
+    compact: flag('Ignition in one compressed part, for user data that is short of room: EC2 takes 16 KiB'),
+    strict: flag('the guard lets nothing be merged where anything is refused, instead of masking what is'),
+    enforce: flag('a refusal that is found while the node runs stops kubelet'),
+    from: list('STORE', 'stores that nodes fetch newer bundles from: forms as of verify --from'),
+    json,
+  },
+  examples: [
+    'nodeproof node butane --policy policy.yaml --trust-pack workers.trust-pack.json --binary nodeproof-linux-x64 --binary-url https://files.example.com/nodeproof-linux-x64.gz --merge worker.bu --out worker-proven.bu',
+    'nodeproof node butane --policy policy.yaml --trust-pack workers.trust-pack.json --binary nodeproof-linux-x64 --binary-url https://files.example.com/nodeproof-linux-x64.gz --ignition worker.ign --compact',
+  ],
+} as const satisfies CommandSpec;
+
 export const sysextSealCommand = {
   path: ['sysext', 'seal'],
   summary: 'make a verity disk image of a plain sysext, signed where a key is given',
@@ -371,6 +397,7 @@ export const commandRows: readonly Row[] = [
   row(nodeCollectCommand, async () => (await import('./commands/node-collect.ts')).runNodeCollect),
   row(nodeVerifyCommand, async () => (await import('./commands/node-verify.ts')).runNodeVerify),
   row(nodeLintCommand, async () => (await import('./commands/node-lint.ts')).runNodeLint),
+  row(nodeButaneCommand, async () => (await import('./commands/node-butane.ts')).runNodeButane),
   row(sysextSealCommand, async () => (await import('./commands/sysext-seal.ts')).runSysextSeal),
   row(demoCommand, async () => (await import('./commands/demo.ts')).runDemo),
 ];

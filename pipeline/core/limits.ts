@@ -165,6 +165,8 @@ export const limits = {
   passwordBytes: 64 * KiB,
   /** Bytes of a summary in Markdown: a GitHub runner shows no more of one step. */
   summaryBytes: MiB,
+  /** Bytes of a user's Butane or Ignition document: user data of clouds ends at 256 KiB. */
+  nodeConfigBytes: MiB,
   /** Settings of one unit file, and bytes of one. */
   unitSettings: 10_000,
   unitFileBytes: MiB,

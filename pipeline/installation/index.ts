@@ -1,3 +1,4 @@
+export { buildFragment, type NodePayload } from './fragment.ts';
 export {
   dropInName,
   type Installation,
@@ -9,3 +10,4 @@ export {
   payload,
 } from './installation.ts';
 export { home, places, unitDirectory } from './places.ts';
+export { judgeUserData, type UserDataRoom } from './user-data.ts';

@@ -7,6 +7,7 @@ export { type Lint, lintPolicy } from './lint.ts';
 export { listFollowed, listStanding, revocationSubject } from './follow.ts';
 export { type MergePlan, planMerge, type RefusedExtension } from './merge.ts';
 export { judgeNode } from './node.ts';
+export { type NodeBundles, pickNodeBundles } from './node-bundles.ts';
 export { type LoadedPolicy, parsePolicy } from './policy.ts';
 export { revocationPredicateType } from './rules/revocation.ts';
 export { type Policy } from './schema.ts';

@@ -51,6 +51,8 @@ const siblings: Readonly<Record<string, string>> = {
   'edge/node → edge/files': 'a node is files, too',
   'edge/node → edge/hashing': 'extensions are hashed on all cores',
   'edge/store → edge/files': 'a directory is a store, too',
+  'formats/butane → formats/ignition': 'says the same in another language',
+  'formats/butane → formats/json': 'quotes the input as it does',
   'formats/btrfs → formats/crc32c': 'the checksum of its metadata',
   'formats/btrfs → formats/file-tree': 'a file system is a file tree',
   'formats/btrfs → formats/lzo': 'a compression of its extents',
@@ -69,6 +71,8 @@ const siblings: Readonly<Record<string, string>> = {
   'formats/flatcar-slsa → formats/ebuild': 'lists packages by their names',
   'formats/flatcar-slsa → formats/json': 'is JSON',
   'formats/go-buildinfo → formats/elf': 'lies in a section of a program',
+  'formats/ignition → formats/json': 'is JSON',
+  'formats/ignition → formats/schema': 'of this shape',
   'formats/linux-kernel → formats/pe': 'is a PE image as well',
   'formats/losetup → formats/json': 'is JSON',
   'formats/losetup → formats/schema': 'of this shape',
@@ -104,7 +108,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   octokit: ['edge'],
   openpgp: ['attest'],
   'unbzip2-stream': ['edge'],
-  yaml: ['policy', 'lint', 'cli', 'action'],
+  yaml: ['formats', 'policy', 'lint', 'cli', 'action'],
   zod: ['formats', 'release', 'provenance', 'trust', 'evidence', 'policy', 'attest', 'store', 'edge', 'cli', 'action'],
 };
 

@@ -29,6 +29,7 @@ build registry github.com/distribution/distribution/v3/cmd/registry@v3.1.2
 build oras oras.land/oras/cmd/oras@v1.3.6
 build syft github.com/anchore/syft/cmd/syft@v1.54.1
 build actionlint github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+build validate github.com/coreos/ignition/v2/validate@v2.24.0
 
 # A registry with the referrers API, which the one of distribution lacks.
 if [ -x "$GOBIN/referrers-registry" ]; then
@@ -37,6 +38,19 @@ elif go build -C "$root/test/interop/support/referrers-registry" -trimpath -o "$
   echo 'built referrers-registry'
 else
   echo 'FAILED referrers-registry: the tests that need it are skipped' >&2
+  failed=1
+fi
+
+# Ignition itself, which writes what our document says; without labels, as Flatcar builds it. Its disks stage wants libblkid.
+if [ -x "$GOBIN/ignition" ]; then
+  echo 'have ignition'
+elif [ ! -f /usr/include/blkid/blkid.h ]; then
+  echo 'no ignition: libblkid-dev is not installed; the tests that need it are skipped' >&2
+elif CGO_ENABLED=1 go install -trimpath -ldflags '-X github.com/coreos/ignition/v2/internal/distro.selinuxRelabel=false' \
+  github.com/coreos/ignition/v2/internal@v2.24.0 && mv "$GOBIN/internal" "$GOBIN/ignition"; then
+  echo 'built ignition'
+else
+  echo 'FAILED ignition: the tests that need it are skipped' >&2
   failed=1
 fi
 

@@ -7,12 +7,14 @@ export type Peer =
   | 'actionlint'
   | 'cosign'
   | 'fulcio'
+  | 'ignition'
   | 'oras'
   | 'posix'
   | 'referrers-registry'
   | 'registry'
   | 'syft'
-  | 'timestamp-server';
+  | 'timestamp-server'
+  | 'validate';
 
 const directory = join(process.env['PEERS_DIR'] ?? resolve(import.meta.dirname, '../../../.peers'), 'bin');
 

@@ -1,0 +1,1 @@
+export { encodeButane, mergeButane } from './butane.ts';
