@@ -16,6 +16,8 @@ async function run(): Promise<void> {
     now: () => new Date(),
     stdout: { write: (text) => void process.stdout.write(text), isTerminal: process.stdout.isTTY },
     stderr: { write: (text) => void process.stderr.write(text), isTerminal: process.stderr.isTTY },
+    // Where the runtime keeps the modules that are in the program itself.
+    program: process.argv[1]?.startsWith('/$bunfs/') === true ? process.execPath : undefined,
   });
 }
 

@@ -273,11 +273,22 @@ export const nodeCollectCommand = {
   examples: ['nodeproof node collect --json > evidence.json'],
 } as const satisfies CommandSpec;
 
+const purposeOptions = {
+  join: flag('before kubeadm join: only live evidence; an admission is remembered, and the verdict goes on record'),
+  boot: flag('as --join, for kubelet to wait for at boot: exit 0 also where the policy lets it start unjudged'),
+  record: flag('as --join, while the node runs'),
+  enforce: flag('as --record, and stop kubelet where the node is refused (exit 1 or 3)'),
+  'verdict-file': text('FILE', 'where the verdict goes on record (default: /run/nodeproof/verdict.json)'),
+} as const;
+
+/** For a caller that merely asks. */
+export const noPurpose = optionsNotGiven(purposeOptions);
+
 export const nodeVerifyCommand = {
   path: ['node', 'verify'],
   summary: 'judge this node by a policy: collect, find the signed node set, decide',
   details:
-    'Exit 0 admits. Where no signed node set has the identity of the node, the nearest one is named with the differences field by field. With --from stores are asked for what is said about the identity of the node and its extensions. With --join simulated evidence is refused (exit 2).',
+    'Exit 0 admits. Where no signed node set has the identity of the node, the nearest one is named with the differences field by field. With --from stores are asked for what is said about the identity of the node and its extensions. With --join, --boot, --record and --enforce simulated evidence is refused (exit 2), and the verdict goes on record: `pending` first, then the outcome with the boot, the state of the merges and the policy that it is about. Nothing authorises from that record.',
   operand: null,
   options: {
     policy,
@@ -288,7 +299,7 @@ export const nodeVerifyCommand = {
     root: text('DIR', 'a mounted or made-up root instead of this node'),
     evidence: text('FILE', 'evidence that node collect wrote, instead of collecting it now'),
     state: text('FILE', 'what was accepted before (default: /var/lib/nodeproof/state.json of the node)'),
-    join: flag('for ExecStartPre= before kubeadm join: only live evidence, and an admission is remembered'),
+    ...purposeOptions,
     at,
     ...searchOptions,
     json,
@@ -335,6 +346,53 @@ export const nodeButaneCommand = {
   examples: [
     'nodeproof node butane --policy policy.yaml --trust-pack workers.trust-pack.json --binary nodeproof-linux-x64 --binary-url https://files.example.com/nodeproof-linux-x64.gz --merge worker.bu --out worker-proven.bu',
     'nodeproof node butane --policy policy.yaml --trust-pack workers.trust-pack.json --binary nodeproof-linux-x64 --binary-url https://files.example.com/nodeproof-linux-x64.gz --ignition worker.ign --compact',
+  ],
+} as const satisfies CommandSpec;
+
+export const nodeGuardCommand = {
+  path: ['node', 'guard'],
+  summary: 'before extensions are merged: keep out what nobody signed',
+  details:
+    'Judges every image that the next merge would take. One that the signed node set does not have, or has with other bytes, is masked for this boot by a mount over its directory: nothing is moved or removed, and the join is refused. Exit 0 lets the merge go on; where an extension of the set is not there at all, or the node is otherwise not what was signed, nothing is to be merged. What the initrd merged already is unmerged where any of it is refused, and called detected. With --root nothing is changed.',
+  operand: null,
+  options: {
+    policy,
+    'trust-pack': trustPack,
+    bundle,
+    'trusted-root': trustedRoot,
+    'public-key': publicKey,
+    root: text('DIR', 'a mounted or made-up root instead of this node: tells what would be masked'),
+    state: text('FILE', 'what was accepted before (default: /var/lib/nodeproof/state.json of the node)'),
+    strict: flag('let nothing be merged where anything is refused'),
+    at,
+    json,
+  },
+  examples: [
+    'nodeproof node guard --policy /var/lib/nodeproof/policy.yaml --trust-pack /var/lib/nodeproof/trust-pack.json',
+  ],
+} as const satisfies CommandSpec;
+
+export const nodeInstallCommand = {
+  path: ['node', 'install'],
+  summary: 'put the verifier, its policy and its units on a node',
+  details:
+    'Writes the program, the policy and the trust pack into /var/lib/nodeproof, which no extension can cover, and units into /etc/systemd/system: the guard before every merge, the verdict of each boot that kubelet waits for, the verdict that kubeadm.service waits for, and a look after each change. A second run changes nothing. --uninstall leaves nothing.',
+  operand: null,
+  options: {
+    policy: text('FILE', 'the policy; where it is not given, the one that is installed stays'),
+    'trust-pack': text('FILE', 'the trust pack; where it is not given, the one that is installed stays'),
+    program: text('FILE', 'the standalone program (default: the one that runs)'),
+    from: list('STORE', 'stores that newer attestations are fetched from, twice a day'),
+    strict: flag('the guard lets nothing be merged where anything is refused'),
+    enforce: flag('a refusal that is found while the node runs stops kubelet'),
+    root: text('DIR', 'the root of a node that is not running'),
+    uninstall: flag('remove everything again, what was accepted before included'),
+    'dry-run': flag('tell what would be changed, and change nothing'),
+    json,
+  },
+  examples: [
+    'nodeproof node install --policy policy.yaml --trust-pack workers.trust-pack.json',
+    'nodeproof node install --uninstall',
   ],
 } as const satisfies CommandSpec;
 
@@ -396,6 +454,8 @@ export const commandRows: readonly Row[] = [
   row(trustShowCommand, async () => (await import('./commands/trust-show.ts')).runTrustShow),
   row(nodeCollectCommand, async () => (await import('./commands/node-collect.ts')).runNodeCollect),
   row(nodeVerifyCommand, async () => (await import('./commands/node-verify.ts')).runNodeVerify),
+  row(nodeGuardCommand, async () => (await import('./commands/node-guard.ts')).runNodeGuard),
+  row(nodeInstallCommand, async () => (await import('./commands/node-install.ts')).runNodeInstall),
   row(nodeLintCommand, async () => (await import('./commands/node-lint.ts')).runNodeLint),
   row(nodeButaneCommand, async () => (await import('./commands/node-butane.ts')).runNodeButane),
   row(sysextSealCommand, async () => (await import('./commands/sysext-seal.ts')).runSysextSeal),

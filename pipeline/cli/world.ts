@@ -8,6 +8,8 @@ export type World = {
   readonly now: () => Date;
   readonly stdout: Output;
   readonly stderr: Output;
+  /** The standalone program that runs; absent where Node or the like runs us. */
+  readonly program?: string | undefined;
 };
 
 export type Output = {

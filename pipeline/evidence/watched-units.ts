@@ -12,6 +12,7 @@ export const ownUnits = [
 /** What a unit waits for where the verifier is installed: a drop-in of ours over the one requires the other. */
 export const gatedUnits: Readonly<Record<string, (typeof ownUnits)[number]>> = {
   'kubeadm.service': 'nodeproof-join.service',
+  'containerd.service': 'nodeproof-verify.service',
   'kubelet.service': 'nodeproof-verify.service',
   'ensure-sysext.service': 'nodeproof-guard.service',
   'systemd-confext-sysroot.service': 'nodeproof-guard.service',

@@ -11,3 +11,4 @@ export {
 } from './installation.ts';
 export { home, places, unitDirectory } from './places.ts';
 export { judgeUserData, type UserDataRoom } from './user-data.ts';
+export { unitHeader } from './units.ts';

@@ -36,7 +36,7 @@ function guard({ strict }: InstallationSettings): Unit {
       ],
       Service: [
         ...oneshot,
-        'RemainAfterExit=yes',
+        '# It does not stay active: each later start of a unit that merges asks again.',
         `ExecStart=${places.program} node guard ${given}${strict ? ' --strict' : ''}`,
         ...clean,
         '# What it refuses it masks by a mount that every other process must see, and unmerges what the initrd merged.',
@@ -53,7 +53,7 @@ function guard({ strict }: InstallationSettings): Unit {
   };
 }
 
-/** The verdict of each boot, which kubelet waits for. */
+/** The verdict of each boot, which kubelet and what runs its containers wait for. */
 function verify(): Unit {
   return {
     name: 'nodeproof-verify.service',
@@ -63,7 +63,7 @@ function verify(): Unit {
         'Description=Verify that this node is what was signed (nodeproof)',
         `RequiresMountsFor=${places.program}`,
         `After=nodeproof-guard.service ${mergingUnits.join(' ')}`,
-        'Before=kubelet.service kubeadm.service',
+        'Before=containerd.service kubelet.service kubeadm.service',
         '# kubelet is started again and again where a target upholds it: a refusal is told five times, and stands.',
         'StartLimitIntervalSec=10min',
         'StartLimitBurst=5',
@@ -214,11 +214,11 @@ export function listDropIns(): readonly { readonly unit: string; readonly conten
       ],
     }),
   };
-  const kubelet = {
-    unit: 'kubelet.service',
+  const waiting = ['containerd.service', 'kubelet.service'].map((unit) => ({
+    unit,
     content: renderUnit({ Unit: ['Requires=nodeproof-verify.service', 'After=nodeproof-verify.service'] }),
-  };
-  return [...merging, kubeadm, kubelet];
+  }));
+  return [...merging, kubeadm, ...waiting];
 }
 
 /** After each merge, also one that was asked for by hand. It does not wait: the verdict is reported, or enforced. */
@@ -293,9 +293,12 @@ function quoteArgument(text: string): string {
   return `"${escaped}"`;
 }
 
+/** By this our files are known from others of the same name. */
+export const unitHeader = '# Written by nodeproof node install.\n';
+
 type Sections = Readonly<Partial<Record<'Unit' | 'Service' | 'Path' | 'Timer', readonly string[]>>>;
 
 function renderUnit(sections: Sections): string {
   const parts = Object.entries(sections).map(([name, lines]) => `[${name}]\n${lines.join('\n')}\n`);
-  return `# Written by nodeproof node install.\n${parts.join('\n')}`;
+  return `${unitHeader}${parts.join('\n')}`;
 }

@@ -112,6 +112,7 @@ function explainNode({ node }: Policy): readonly string[] {
     `Sysexts: required ${sysexts.required.join(', ') || 'none'}; allowed besides ${sysexts.allowed.join(', ') || (node.match === 'set' ? 'what the node set lists' : 'none')}; others are ${sysexts.denyUnlisted ? 'refused' : 'ACCEPTED'}${sysexts.requireVerity ? '; each must run from dm-verity' : ''}.`,
     `Confexts: allowed ${confexts.allowed.join(', ') || (node.match === 'set' ? 'what the node set lists' : 'none')}; others are ${confexts.denyUnlisted ? 'refused' : 'ACCEPTED'}.`,
     `The kernel command line must ${node.commandLine === 'node-set' ? 'fit the grammar of the node set' : 'have none of the denied arguments'}.`,
+    `At boot kubelet ${node.boot.unjudged === 'start' ? 'starts also' : 'does not start'} where the node could not be judged.`,
     `Facts must be known at least as: usr hash ${node.grades.usrHash}, sysexts ${node.grades.sysexts}, other facts of the OS ${node.grades.os}.`,
   ];
 }

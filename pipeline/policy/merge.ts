@@ -5,24 +5,31 @@ import {
   type Extension,
   type ExtensionState,
   isImage,
+  judgeEvidence,
 } from '../evidence/index.ts';
 import type { ExtensionClass, ExtensionMember, NodeIdentity } from '../release/index.ts';
 import { isNodeSet, type NodeSetAttestation } from './attestation.ts';
 import { isSameMember, isSameOs, judgeMember } from './members.ts';
-import { judgeNode } from './node.ts';
+import { judgeNode, requirementsOf } from './node.ts';
 import { buildFinding } from './rules/finding.ts';
 import { assessAll, distinctStatements, nodeSetsAmong, openShelf, type Shelf } from './shelf.ts';
 import type { PolicyJudgement, Situation } from './situation.ts';
 
 /** An extension that nobody signed for this node, and why. */
-export type RefusedExtension = { readonly extension: Extension; readonly finding: Finding };
+export type RefusedExtension = {
+  readonly extensionClass: ExtensionClass;
+  readonly extension: Extension;
+  readonly finding: Finding;
+};
 
 /** What the next merge may take. */
 export type MergePlan = {
-  /** Names of the extensions that are signed. */
-  readonly kept: Readonly<Record<ExtensionClass, readonly string[]>>;
+  /** Those that are signed. */
+  readonly kept: Readonly<Record<ExtensionClass, readonly Extension[]>>;
   /** To be kept out of the merge. */
   readonly refused: readonly RefusedExtension[];
+  /** What is merged already, in the initrd or before, and runs from something else than what may be merged. */
+  readonly running: readonly Finding[];
   /** On the node as it will be when those are kept out: a finding here is a reason not to merge at all. */
   readonly judgement: PolicyJudgement;
 };
@@ -58,10 +65,38 @@ export function planMerge(evidence: Evidence, situation: Situation): MergePlan {
     confexts: [...kept.confexts, ...standIns.confexts],
   });
   return {
-    kept: { sysexts: kept.sysexts.map(({ name }) => name), confexts: kept.confexts.map(({ name }) => name) },
+    kept,
     refused,
+    running: judgeRunning(evidence, kept, situation),
     judgement: judgeNode(after, situation, 'to-be-merged'),
   };
+}
+
+/** Findings that are about what is not merged. */
+const waiting: ReadonlySet<string> = new Set(['extension.not-merged', 'extension.refused-by-guard']);
+
+/** That a merged extension bears the name of a signed one says nothing: it must run from the very file that was judged. */
+function judgeRunning(evidence: Evidence, kept: MergePlan['kept'], situation: Situation): readonly Finding[] {
+  const { findings } = judgeEvidence(evidence, requirementsOf(situation, 'running'), null);
+  const strangers = classes.flatMap((kind) =>
+    (evidence[kind].merged.value ?? [])
+      .filter((name) => !kept[kind].some((extension) => extension.name === name))
+      .map((name) =>
+        buildFinding(
+          kind === 'confexts' ? 'confext.extra' : 'sysext.extra',
+          'denied',
+          `Extension ${name} is merged already, and nobody signed it for this node`,
+          {
+            field: `${kind}.${name}`,
+            actual: 'merged',
+            expected: null,
+            grade: evidence[kind].merged.grade,
+            next: `Remove ${name} from where it was merged from, and reboot`,
+          },
+        ),
+      ),
+  );
+  return [...strangers, ...findings.filter(({ code }) => code.startsWith('extension.') && !waiting.has(code))];
 }
 
 /** What systemd would take: of several under one name in one directory it takes any, and so each is judged. */
@@ -135,14 +170,14 @@ function refuse(
             next: `Put the attested build of ${extension.name} in place, or attest this one`,
           },
         );
-  return [{ extension, finding }];
+  return [{ extensionClass: kind, extension, finding }];
 }
 
 /** The signed extensions in the place of those that were changed. */
 function standInsFor(refused: readonly RefusedExtension[], signed: NodeIdentity): Candidates {
   const standIn = (kind: ExtensionClass) => {
     const names = new Set(
-      refused.filter(({ finding }) => finding.field.startsWith(`${kind}.`)).map(({ extension }) => extension.name),
+      refused.filter(({ extensionClass }) => extensionClass === kind).map(({ extension }) => extension.name),
     );
     return [...names].flatMap((name) => {
       const member = signed[kind].find((each) => each.name === name);

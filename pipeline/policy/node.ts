@@ -46,18 +46,7 @@ export function judgeNode(
     'identity' in own
       ? judgeRelease(own, shelf, situation, extensions)
       : { findings: own.findings, counted: [], set: null, ignored: [] };
-  const facts = judgeEvidence(
-    evidence,
-    {
-      usrVerity: activeWaivers(policy, now).some((waiver) => waiver.option === 'node.usrVerity.absentUnsafe')
-        ? 'absent-allowed'
-        : 'required',
-      sysextVerity: policy.node.sysexts.requireVerity,
-      commandLine: policy.node.commandLine,
-      extensions,
-    },
-    outcome.set?.nodeSet.reference ?? null,
-  );
+  const facts = judgeEvidence(evidence, requirementsOf(situation, extensions), outcome.set?.nodeSet.reference ?? null);
   return {
     identityDigest: 'identity' in own ? identityDigest(own.identity) : null,
     attestations: outcome.counted,
@@ -70,6 +59,21 @@ export function judgeNode(
       },
       material.silences,
     ),
+  };
+}
+
+/** What a policy wants of the facts, at the time of the judgement. */
+export function requirementsOf(
+  { policy, now }: Pick<Situation, 'policy' | 'now'>,
+  extensions: EvidenceRequirements['extensions'],
+): EvidenceRequirements {
+  return {
+    usrVerity: activeWaivers(policy, now).some((waiver) => waiver.option === 'node.usrVerity.absentUnsafe')
+      ? 'absent-allowed'
+      : 'required',
+    sysextVerity: policy.node.sysexts.requireVerity,
+    commandLine: policy.node.commandLine,
+    extensions,
   };
 }
 

@@ -55,6 +55,8 @@ const nodeSchema = z.strictObject({
   /** Whether /usr must run from dm-verity. PXE and ISO boots of Flatcar have none and need the waiver. */
   usrVerity: z._default(z.union([z.literal('required'), z.strictObject({ absentUnsafe: waiver })]), 'required'),
   commandLine: z._default(z.enum(['node-set', 'denied-arguments-only']), 'node-set'),
+  /** Whether kubelet of a node that is in its cluster may start where it could not be judged (exit 4). */
+  boot: z._default(z.strictObject({ unjudged: z._default(z.enum(['start', 'stop']), 'start') }), { unjudged: 'start' }),
   /** The lowest grade that each fact may have. */
   grades: z._default(
     z.strictObject({

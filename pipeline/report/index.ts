@@ -1,5 +1,6 @@
 export { printable, renderError, renderErrorJson } from './error.ts';
 export { renderEvidence } from './evidence.ts';
+export { buildGuardDocument, type GuardReport, type KeptOut, renderGuard } from './guard.ts';
 export { renderInspection } from './inspection.ts';
 export { buildSarif, renderLint } from './lint.ts';
 export { renderFacts, renderSize, renderTable } from './page.ts';

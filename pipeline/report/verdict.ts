@@ -50,7 +50,8 @@ export function renderVerdict(report: VerdictReport): string {
   return `${lines.join('\n')}\n`;
 }
 
-function findingLines(finding: Finding): readonly string[] {
+/** A finding for people: what, and what to do next. */
+export function findingLines(finding: Finding): readonly string[] {
   return [
     `  - ${printable(finding.message)} [${finding.code}]${finding.grade === null ? '' : ` (${finding.grade})`}`,
     `      next: ${printable(finding.next)}`,

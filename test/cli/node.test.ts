@@ -1,34 +1,16 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { World } from '../../pipeline/cli/world.ts';
 import { runNodeproof } from '../../pipeline/cli/program.ts';
-import { encodeCanonicalJson, type Json } from '../../pipeline/core/index.ts';
-import { buildKeySigner } from '../../pipeline/edge/sigstore/index.ts';
-import { collectEvidence } from '../../pipeline/collection/index.ts';
-import { buildEvidenceIdentity } from '../../pipeline/evidence/index.ts';
 import { advanceState, emptyState } from '../../pipeline/policy/index.ts';
-import { buildIdentitySubject, type NodeSet, nodeSetPredicateType } from '../../pipeline/release/index.ts';
-import { encodeTrustPack, parsePublicKey } from '../../pipeline/trust/index.ts';
-import {
-  betaNode,
-  change,
-  image,
-  kubernetesPath,
-  type MadeNode,
-  openMadeNode,
-  reference,
-  replace,
-  stableNode,
-} from '../evidence/made-node.ts';
+import type { NodeSet } from '../../pipeline/release/index.ts';
+import { betaNode, change, image, kubernetesPath, type MadeNode, replace, stableNode } from '../evidence/made-node.ts';
 import { writeMadeNode } from '../evidence/made-node-directory.ts';
+import { packOf, policy, setOf } from '../evidence/made-release.ts';
 
 const now = new Date('2026-11-22T12:00:00Z');
-const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const signer = buildKeySigner(Buffer.from(privateKey.export({ format: 'pem', type: 'pkcs8' })));
-const publicKeyPem = signer.by.kind === 'key' ? signer.by.publicKeyPem : '';
 
 let folder: string;
 let pack: Uint8Array;
@@ -47,63 +29,6 @@ beforeEach(() => {
 });
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-async function setOf(node: MadeNode, name: string): Promise<NodeSet> {
-  const own = buildEvidenceIdentity(await collectEvidence(openMadeNode(node)));
-  if ('findings' in own) throw new TypeError('the honest node has no identity');
-  return {
-    name,
-    role: 'worker',
-    identity: own.identity,
-    reference,
-    validity: { issuedAt: '2026-11-01T12:00:00Z', validUntil: null },
-    statements: [],
-  };
-}
-
-async function packOf(sets: readonly NodeSet[], version = 5): Promise<Uint8Array> {
-  const bundles = await Promise.all(
-    sets.map(async (set) => {
-      const statement = {
-        _type: 'https://in-toto.io/Statement/v1',
-        subject: [buildIdentitySubject(set.identity)],
-        predicateType: nodeSetPredicateType,
-        predicate: set,
-      };
-      const bytes = await signer.signStatement(encodeCanonicalJson(statement), 'application/vnd.in-toto+json');
-      return JSON.parse(Buffer.from(bytes).toString('utf8')) as Json;
-    }),
-  );
-  return encodeTrustPack({
-    name: 'workers',
-    version,
-    issuedAt: '2026-11-01T12:00:00Z',
-    expiresAt: null,
-    trustedRoots: [],
-    publicKeys: [publicKeyPem],
-    bundles,
-    revocations: [],
-  });
-}
-
-function policy(version = 7, node = ''): string {
-  return `apiVersion: nodeproof.dev/policy/v1
-name: workers
-version: ${version}
-issuedAt: 2026-11-01T12:00:00Z
-expiresAt: 2027-03-01T00:00:00Z
-trust:
-  keys:
-    - { name: release, spkiSha256: ${parsePublicKey(publicKeyPem).spkiSha256}, validUntil: 2027-12-01T00:00:00Z }
-signers:
-  - { name: release, key: release }
-allow:
-  node-set: [release]
-node:
-  os: { id: flatcar }
-  sysexts: { required: [kubernetes] }
-${node}`;
-}
 
 function put(name: string, content: string | Uint8Array): void {
   const path = join(folder, name);

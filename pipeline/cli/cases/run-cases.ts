@@ -6,7 +6,7 @@ import { type Exit, exitOf, Fault } from '../../core/index.ts';
 import { emptyState } from '../../policy/index.ts';
 import { runNodeVerify } from '../commands/node-verify.ts';
 import { runVerify } from '../commands/verify.ts';
-import { noSearch } from '../table.ts';
+import { noPurpose, noSearch } from '../table.ts';
 import type { World } from '../world.ts';
 import { type Case, readYamlFile } from './case-file.ts';
 import { type ImageShelf, openImageShelf } from './image-shelf.ts';
@@ -112,7 +112,7 @@ function prepareArtifact(subject: NonNullable<Case['file']['subject']>, shelf: I
 function prepareNode(one: Case, place: string, root: string): Prepared {
   const state = join(place, 'state.json');
   writeFileSync(state, JSON.stringify({ ...emptyState, ...one.file.state }));
-  const own = { root, state, evidence: undefined, join: false } as const;
+  const own = { ...noPurpose, root, state, evidence: undefined } as const;
   return (material, world) => runNodeVerify({ operands: [], options: { ...material, ...own }, world });
 }
 

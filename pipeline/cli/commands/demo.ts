@@ -17,7 +17,7 @@ import {
 import type { Run } from '../command.ts';
 import { renderJson } from '../inputs.ts';
 import { openProgress, type Progress } from '../progress.ts';
-import { type demoCommand, noSearch } from '../table.ts';
+import { type demoCommand, noPurpose, noSearch } from '../table.ts';
 import type { World } from '../world.ts';
 import { runAttest } from './attest.ts';
 import {
@@ -245,8 +245,8 @@ function judgeFreshNode(
         root: 'node',
         evidence: undefined,
         state: undefined,
-        join: false,
         at: undefined,
+        ...noPurpose,
         ...noSearch,
         json: true,
       },

@@ -1,20 +1,16 @@
-import { resolve } from 'node:path';
 import { exit } from '../../core/index.ts';
 import { openHashingPool } from '../../edge/hashing/index.ts';
-import { openLiveNode, openNodeDirectory } from '../../edge/node/index.ts';
 import { lintCodes, lintNode } from '../../lint/index.ts';
 import { buildSarif, renderLint } from '../../report/index.ts';
 import type { Run } from '../command.ts';
 import { renderJson } from '../inputs.ts';
+import { openNode } from '../node-subject.ts';
 import type { nodeLintCommand } from '../table.ts';
 import { version } from '../version.ts';
 
 export const runNodeLint: Run<typeof nodeLintCommand> = async ({ options, world }) => {
   await using hashing = openHashingPool();
-  const looks = { hashing, now: world.now() };
-  const node =
-    options.root === undefined ? openLiveNode(looks) : openNodeDirectory(resolve(world.directory, options.root), looks);
-  const findings = lintNode(node);
+  const findings = lintNode(openNode(options.root, hashing, world));
   world.stdout.write(
     options.sarif
       ? renderJson(buildSarif(findings, version, lintCodes))

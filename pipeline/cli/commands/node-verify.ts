@@ -1,41 +1,56 @@
 import { resolve } from 'node:path';
-import { decide, Digest, Fault, limits, type Verdict, within } from '../../core/index.ts';
+import { decide, Digest, type Exit, exit, Fault, limits, type Verdict } from '../../core/index.ts';
 import { openHashingPool } from '../../edge/hashing/index.ts';
-import { openLiveNode, openNodeDirectory, readStateFile, writeStateFile } from '../../edge/node/index.ts';
-import { collectEvidence, type NodeWorld, refuseSimulated } from '../../collection/index.ts';
+import { readStateFile, stopKubelet, writeStateFile } from '../../edge/node/index.ts';
+import { collectEvidence, refuseSimulated } from '../../collection/index.ts';
 import { buildEvidenceIdentity, type Evidence, parseEvidence } from '../../evidence/index.ts';
 import {
   advanceState,
   emptyState,
   judgeNode,
   parsePolicy,
-  parseState,
   type PolicyJudgement,
   type Situation,
   type State,
 } from '../../policy/index.ts';
+import { places } from '../../installation/index.ts';
 import { identityDigest } from '../../release/index.ts';
 import { buildVerdictDocument, renderVerdict, type VerdictReport } from '../../report/index.ts';
 import type { Invocation, Run } from '../command.ts';
 import { inFile, parseTime, readInput, renderJson } from '../inputs.ts';
 import { addFound, readMaterial } from '../material.ts';
+import { openNode, readState } from '../node-subject.ts';
 import type { nodeVerifyCommand } from '../table.ts';
+import { type VerdictPurpose, VerdictRecord } from '../verdict-record.ts';
 
 type Request = Invocation<typeof nodeVerifyCommand>;
 
-/** What the node accepted before. No extension can cover /var/lib. */
-const defaultStatePath = '/var/lib/nodeproof/state.json';
+/** Where it is forgotten by a reboot. */
+const defaultRecordPath = '/run/nodeproof/verdict.json';
 
 export const runNodeVerify: Run<typeof nodeVerifyCommand> = async (request) => {
   const { options, world } = request;
   refuseContradictions(request);
+  const purpose = purposeOf(request);
+  const record =
+    purpose === null ? null : new VerdictRecord(options['verdict-file'] ?? defaultRecordPath, purpose, world);
+  try {
+    return await judge(request, record);
+  } catch (error) {
+    record?.fail(error);
+    throw error;
+  }
+};
+
+async function judge(request: Request, record: VerdictRecord | null): Promise<Exit> {
+  const { options, world } = request;
   const { policy, digest } = inFile(options.policy, () =>
     parsePolicy(readInput(world, options.policy, limits.policyBytes)),
   );
   const now = options.at === undefined ? world.now() : parseTime(options.at, 'at');
   const given = readMaterial(options, policy, world);
   const { evidence, state } = await lookAtNode(request);
-  if (options.join) refuseSimulated(evidence);
+  if (record !== null) refuseSimulated(evidence);
   const material = await addFound(listDigests(evidence), { policy, material: given, now }, options, world);
   const situation: Situation = { policy, material, state, now };
   const judgement = judgeNode(evidence, situation);
@@ -50,25 +65,40 @@ export const runNodeVerify: Run<typeof nodeVerifyCommand> = async (request) => {
     time: now.toISOString(),
     simulated: evidence.simulated,
   };
+  record?.end(report, evidence);
   world.stdout.write(options.json ? renderJson(buildVerdictDocument(report)) : renderVerdict(report));
+  if (options.enforce && (verdict.exit === exit.denied || verdict.exit === exit.untrusted)) stopKubelet();
+  // kubelet waits for this: whether it starts where nothing could be judged is for the policy to say.
+  if (options.boot && verdict.exit === exit.unavailable && policy.node.boot.unjudged === 'start') return exit.admit;
   return verdict.exit;
-};
+}
 
-/** Before anything is read: what can never let a node join. Faults: usage.simulated, usage.at, usage.evidence. */
-function refuseContradictions({ options }: Request): void {
-  const { join, root, evidence, at } = options;
+/** Why the verdict goes on record; null where somebody merely asks. */
+function purposeOf({ options }: Request): VerdictPurpose | null {
+  if (options.join) return 'join';
+  if (options.boot) return 'boot';
+  return options.record || options.enforce ? 'check' : null;
+}
+
+/** Before anything is read: what can never stand on record. Faults: usage.simulated, usage.at, usage.evidence, usage.purpose. */
+function refuseContradictions(request: Request): void {
+  const { join, boot, record, enforce, root, evidence, at } = request.options;
   if (root !== undefined && evidence !== undefined)
     throw new Fault('usage.evidence', 'Cannot judge --root and --evidence at once: want one of them');
-  if (!join) return;
+  if ([join, boot, record || enforce].filter(Boolean).length > 1)
+    throw new Fault('usage.purpose', 'Cannot judge for several purposes at once: want --join, --boot or --record');
+  const purpose = purposeOf(request);
+  if (purpose === null) return;
+  const option = purpose === 'check' ? (enforce ? '--enforce' : '--record') : `--${purpose}`;
   if (root !== undefined || evidence !== undefined) {
     throw new Fault(
       'usage.simulated',
-      `Cannot let a node join on simulated evidence: --join came with ${root === undefined ? '--evidence' : '--root'}`,
-      { next: 'Run node verify --join on the node itself, without --root and --evidence' },
+      `Cannot judge a node on simulated evidence: ${option} came with ${root === undefined ? '--evidence' : '--root'}`,
+      { next: `Run node verify ${option} on the node itself, without --root and --evidence` },
     );
   }
   if (at !== undefined)
-    throw new Fault('usage.at', 'Cannot let a node join at another time than now: --join came with --at');
+    throw new Fault('usage.at', `Cannot judge a node at another time than now: ${option} came with --at`);
 }
 
 function subjectOf({ options }: Request): string {
@@ -90,34 +120,26 @@ async function lookAtNode(request: Request): Promise<{ readonly evidence: Eviden
   if (options.evidence !== undefined) {
     const path = options.evidence;
     const evidence = inFile(path, () => parseEvidence(readInput(world, path, limits.evidenceBytes)));
-    return { evidence: { ...evidence, simulated: true }, state: readState(request, undefined) };
+    return { evidence: { ...evidence, simulated: true }, state: readState(options.state, undefined, world) };
   }
   await using hashing = openHashingPool();
-  const looks = { hashing, now: world.now() };
-  const node =
-    options.root === undefined ? openLiveNode(looks) : openNodeDirectory(resolve(world.directory, options.root), looks);
-  const state = readState(request, node);
+  const node = openNode(options.root, hashing, world);
+  const state = readState(options.state, node, world);
   return { evidence: await collectEvidence(node), state };
-}
-
-/** Absent is new; anything else that cannot be read is a refusal, never taken for new. */
-function readState({ options, world }: Request, node: NodeWorld | undefined): State {
-  if (options.state !== undefined) return readStateFile(resolve(world.directory, options.state)) ?? emptyState;
-  const text = node?.readText(defaultStatePath, limits.policyBytes);
-  return text === undefined ? emptyState : within(defaultStatePath, () => parseState(Buffer.from(text)));
 }
 
 /** Only what was really admitted, on the node itself and now, moves the state. Fault: file.write. */
 function rememberAdmission(
-  { options, world }: Request,
+  request: Request,
   { verdict }: Verdict,
   { simulated }: Evidence,
   judgement: PolicyJudgement,
   { policy, material }: Situation,
 ): void {
+  const { options, world } = request;
   if (verdict !== 'admit' || simulated || options.at !== undefined) return;
-  if (!options.join && options.state === undefined) return;
-  const path = options.state === undefined ? defaultStatePath : resolve(world.directory, options.state);
+  if (purposeOf(request) === null && options.state === undefined) return;
+  const path = options.state === undefined ? places.state : resolve(world.directory, options.state);
   // Read again: another run may have accepted something newer meanwhile, and nothing may fall.
   const state = readStateFile(path) ?? emptyState;
   const times = judgement.attestations.flatMap(({ verified }) => verified.signer.signedAt.map(({ at }) => at));

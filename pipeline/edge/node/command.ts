@@ -14,31 +14,57 @@ const commands = {
 const directories = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
 const patienceMilliseconds = 10_000;
+const actionPatienceMilliseconds = 60_000;
 
-/**
- * What a command of the operating system prints; undefined where it is not installed. It gets an empty environment, no
- * input and the root as its working directory. Faults: file.command, bytes.utf8.
- */
+/** What a command of the operating system prints; undefined where it is not installed. Faults: file.command, bytes.utf8. */
 export function askCommand(command: NodeCommand): string | undefined {
   const [name, ...parameters] = commands[command];
-  const path = directories.map((directory) => `${directory}/${name}`).find(isProgram);
+  const path = findProgram(name);
   if (path === undefined) return undefined;
+  return decodeUtf8(runProgram('ask', path, parameters, patienceMilliseconds), `what ${name} printed`);
+}
+
+type Actor = 'mount' | 'systemctl' | 'systemd-confext' | 'systemd-sysext';
+
+/** Has the operating system do something. Fault: file.command, also where the command is not installed. */
+export function actBy(name: Actor, parameters: readonly string[]): void {
+  runProgram('run', requireProgram(name), parameters, actionPatienceMilliseconds);
+}
+
+/** What systemd says of the state of a unit, as `ActiveState=WORD`. Fault: file.command. */
+export function askState(unit: string): string {
+  const path = requireProgram('systemctl');
+  return runProgram('ask', path, ['show', '--property=ActiveState', unit], patienceMilliseconds).toString('latin1');
+}
+
+function requireProgram(name: Actor): string {
+  const path = findProgram(name);
+  if (path !== undefined) return path;
+  throw new Fault('file.command', `Cannot run ${name}: it is not installed`, { where: name, next: `Install ${name}` });
+}
+
+/** It gets an empty environment, no input and the root as its working directory. */
+function runProgram(verb: 'ask' | 'run', path: string, parameters: readonly string[], timeout: number): Buffer {
   const { status, signal, error, stdout, stderr } = spawnSync(path, parameters, {
     cwd: '/',
     env: { LC_ALL: 'C' },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: patienceMilliseconds,
+    timeout,
     killSignal: 'SIGKILL',
     maxBuffer: limits.losetupBytes,
     windowsHide: true,
   });
-  if (status === 0 && error === undefined) return decodeUtf8(stdout, `what ${name} printed`);
+  if (status === 0 && error === undefined) return stdout;
   const said = stderr.toString('utf8').trim().split('\n')[0]?.slice(0, 200) ?? '';
   const problem = error?.message ?? `it ended with ${status === null ? `signal ${signal ?? ''}` : `status ${status}`}`;
-  throw new Fault('file.command', `Cannot ask ${path}: ${problem}${said === '' ? '' : ` (${said})`}`, {
+  throw new Fault('file.command', `Cannot ${verb} ${path}: ${problem}${said === '' ? '' : ` (${said})`}`, {
     where: path,
     next: 'Run as root',
   });
+}
+
+function findProgram(name: string): string | undefined {
+  return directories.map((directory) => `${directory}/${name}`).find(isProgram);
 }
 
 function isProgram(path: string): boolean {

@@ -1,9 +1,7 @@
-import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { randomUUID } from 'node:crypto';
 import { Fault, limits, within } from '../../core/index.ts';
 import { parseState, type State } from '../../policy/index.ts';
-import { flushDirectory, readSmallFile } from '../files/index.ts';
+import { readSmallFile, replaceFile } from '../files/index.ts';
 
 /**
  * The state of a node; undefined only where there is no file. One that cannot be read is never taken for none: that would
@@ -21,23 +19,9 @@ export function readStateFile(path: string): State | undefined {
 
 /** Writes the state beside its file and renames it: a crash leaves the old one or the new one. Fault: file.write. */
 export function writeStateFile(path: string, state: State): void {
-  const beside = `${path}.${randomUUID()}.new`;
   try {
-    const descriptor = openSync(
-      beside,
-      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
-      0o600,
-    );
-    try {
-      writeSync(descriptor, `${JSON.stringify(state, null, 2)}\n`);
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-    renameSync(beside, path);
-    flushDirectory(dirname(path));
+    replaceFile(path, Buffer.from(`${JSON.stringify(state, null, 2)}\n`), 0o600);
   } catch (cause) {
-    rmSync(beside, { force: true });
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
     throw new Fault('file.write', `Cannot remember this admission in ${path}: ${code}`, {
       where: path,

@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{p as t}from"./chunk-HZIOVOBZ.js";import{h as m}from"./chunk-ZFJA4YEM.js";import"./chunk-BC5AFLX5.js";import"./chunk-SSPZQQNL.js";import"./chunk-XERG6EN2.js";import"./chunk-VAW27RR3.js";import"./chunk-UWPZEZZX.js";import"./chunk-SY76PXEW.js";import{k as o}from"./chunk-EXXKYN3D.js";import"./chunk-U57UL273.js";import"./chunk-CQN3NCSK.js";import"./chunk-LMWJ76UO.js";var p=async({world:r})=>(r.stdout.write(m(t())),o.admit);export{p as runPolicySchema};

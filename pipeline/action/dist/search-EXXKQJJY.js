@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a,b}from"./chunk-NP3N7I2F.js";import"./chunk-EEG7XUE6.js";import"./chunk-TZXZAFSG.js";import"./chunk-ZFJA4YEM.js";import"./chunk-CMWB6Q5T.js";import"./chunk-XERG6EN2.js";import"./chunk-VAW27RR3.js";import"./chunk-UWPZEZZX.js";import"./chunk-SY76PXEW.js";import"./chunk-2WSNBMRH.js";import"./chunk-F22D24P4.js";import"./chunk-EXXKYN3D.js";import"./chunk-LMWJ76UO.js";export{b as searchMaterial,a as searchStores};

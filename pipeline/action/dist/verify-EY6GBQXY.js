@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a}from"./chunk-QI5QLHNN.js";import"./chunk-R25V5SQR.js";import"./chunk-HZIOVOBZ.js";import"./chunk-ZFJA4YEM.js";import"./chunk-BC5AFLX5.js";import"./chunk-SSPZQQNL.js";import"./chunk-XERG6EN2.js";import"./chunk-VAW27RR3.js";import"./chunk-UWPZEZZX.js";import"./chunk-SY76PXEW.js";import"./chunk-VHVNIGXV.js";import"./chunk-F22D24P4.js";import"./chunk-EXXKYN3D.js";import"./chunk-U57UL273.js";import"./chunk-CQN3NCSK.js";import"./chunk-LMWJ76UO.js";export{a as runVerify};

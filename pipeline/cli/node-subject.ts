@@ -1,0 +1,24 @@
+import { resolve } from 'node:path';
+import { limits, within } from '../core/index.ts';
+import type { NodeWorld } from '../collection/index.ts';
+import type { HashingPool } from '../edge/hashing/index.ts';
+import { openLiveNode, openNodeDirectory, readStateFile } from '../edge/node/index.ts';
+import { places } from '../installation/index.ts';
+import { emptyState, parseState, type State } from '../policy/index.ts';
+import type { World } from './world.ts';
+
+/** The running system, or the root that was named instead. Fault: file.*. */
+export function openNode(root: string | undefined, hashing: HashingPool, world: World): NodeWorld {
+  const looks = { hashing, now: world.now() };
+  return root === undefined ? openLiveNode(looks) : openNodeDirectory(resolve(world.directory, root), looks);
+}
+
+/**
+ * What was accepted before: absent is new; anything else that cannot be read is a refusal, never taken for new.
+ * Faults: file.*, state.*, json.*.
+ */
+export function readState(given: string | undefined, node: NodeWorld | undefined, world: World): State {
+  if (given !== undefined) return readStateFile(resolve(world.directory, given)) ?? emptyState;
+  const text = node?.readText(places.state, limits.policyBytes);
+  return text === undefined ? emptyState : within(places.state, () => parseState(Buffer.from(text)));
+}
