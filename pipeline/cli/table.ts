@@ -279,6 +279,7 @@ const purposeOptions = {
   record: flag('as --join, while the node runs'),
   enforce: flag('as --record, and stop kubelet where the node is refused (exit 1 or 3)'),
   'verdict-file': text('FILE', 'where the verdict goes on record (default: /run/nodeproof/verdict.json)'),
+  timeout: text('SECONDS', 'refuse (exit 4) where there is no verdict by then (default: 60 for what goes on record)'),
 } as const;
 
 /** For a caller that merely asks. */

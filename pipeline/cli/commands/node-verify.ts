@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { decide, Digest, type Exit, exit, Fault, limits, type Verdict } from '../../core/index.ts';
-import { openHashingPool } from '../../edge/hashing/index.ts';
+import { decide, Digest, type Exit, exit, exitOf, Fault, limits, type Verdict } from '../../core/index.ts';
+import { type HashingPool, openHashingPool } from '../../edge/hashing/index.ts';
 import { readStateFile, stopKubelet, writeStateFile } from '../../edge/node/index.ts';
 import { collectEvidence, refuseSimulated } from '../../collection/index.ts';
 import { buildEvidenceIdentity, type Evidence, parseEvidence } from '../../evidence/index.ts';
@@ -15,46 +15,81 @@ import {
 } from '../../policy/index.ts';
 import { places } from '../../installation/index.ts';
 import { identityDigest } from '../../release/index.ts';
-import { buildVerdictDocument, renderVerdict, type VerdictReport } from '../../report/index.ts';
+import { buildVerdictDocument, renderError, renderVerdict, type VerdictReport } from '../../report/index.ts';
 import type { Invocation, Run } from '../command.ts';
+import { withTimeout, parseTimeout } from '../timeout.ts';
 import { inFile, parseTime, readInput, renderJson } from '../inputs.ts';
 import { addFound, readMaterial } from '../material.ts';
 import { openNode, readState } from '../node-subject.ts';
 import type { nodeVerifyCommand } from '../table.ts';
 import { type VerdictPurpose, VerdictRecord } from '../verdict-record.ts';
+import type { World } from '../world.ts';
 
 type Request = Invocation<typeof nodeVerifyCommand>;
 
 /** Where it is forgotten by a reboot. */
 const defaultRecordPath = '/run/nodeproof/verdict.json';
+const defaultTimeout = '60';
 
 export const runNodeVerify: Run<typeof nodeVerifyCommand> = async (request) => {
   const { options, world } = request;
   refuseContradictions(request);
   const purpose = purposeOf(request);
+  const timeout = options.timeout ?? (purpose === null ? undefined : defaultTimeout);
+  const seconds = timeout === undefined ? undefined : parseTimeout(timeout);
   const record =
     purpose === null ? null : new VerdictRecord(options['verdict-file'] ?? defaultRecordPath, purpose, world);
   try {
-    return await judge(request, record);
+    const loaded = inFile(options.policy, () => parsePolicy(readInput(world, options.policy, limits.policyBytes)));
+    const mayStart = options.boot && loaded.policy.node.boot.unjudged === 'start';
+    // Opened here: what still is being hashed when the time is over ends with it.
+    await using hashing = openHashingPool();
+    const outcome = await asExit(mayStart, record, world, () =>
+      withTimeout(seconds, (signal) => judge(request, loaded, record, hashing, signal)),
+    );
+    // kubelet waits for this: whether it starts where nothing could be judged is for the policy to say.
+    return mayStart && outcome === exit.unavailable ? exit.admit : outcome;
   } catch (error) {
     record?.fail(error);
     throw error;
   }
 };
 
-async function judge(request: Request, record: VerdictRecord | null): Promise<Exit> {
+/** Where kubelet may start unjudged, a fault that means so is told and is no end. */
+async function asExit(
+  mayStart: boolean,
+  record: VerdictRecord | null,
+  world: World,
+  step: () => Promise<Exit>,
+): Promise<Exit> {
+  try {
+    return await step();
+  } catch (error) {
+    if (!mayStart || !(error instanceof Fault) || exitOf(error.code) !== exit.unavailable) throw error;
+    record?.fail(error);
+    world.stderr.write(renderError(error));
+    return exit.unavailable;
+  }
+}
+
+async function judge(
+  request: Request,
+  { policy, digest }: ReturnType<typeof parsePolicy>,
+  record: VerdictRecord | null,
+  hashing: HashingPool,
+  signal: AbortSignal,
+): Promise<Exit> {
   const { options, world } = request;
-  const { policy, digest } = inFile(options.policy, () =>
-    parsePolicy(readInput(world, options.policy, limits.policyBytes)),
-  );
   const now = options.at === undefined ? world.now() : parseTime(options.at, 'at');
   const given = readMaterial(options, policy, world);
-  const { evidence, state } = await lookAtNode(request);
+  const { evidence, state } = await lookAtNode(request, hashing);
   if (record !== null) refuseSimulated(evidence);
   const material = await addFound(listDigests(evidence), { policy, material: given, now }, options, world);
   const situation: Situation = { policy, material, state, now };
   const judgement = judgeNode(evidence, situation);
   const verdict = decide(judgement);
+  // Too late is refused already, and stays so.
+  signal.throwIfAborted();
   // The state is written before the verdict is told: an admission that cannot be remembered is none.
   rememberAdmission(request, verdict, evidence, judgement, situation);
   const report: VerdictReport = {
@@ -68,8 +103,6 @@ async function judge(request: Request, record: VerdictRecord | null): Promise<Ex
   record?.end(report, evidence);
   world.stdout.write(options.json ? renderJson(buildVerdictDocument(report)) : renderVerdict(report));
   if (options.enforce && (verdict.exit === exit.denied || verdict.exit === exit.untrusted)) stopKubelet();
-  // kubelet waits for this: whether it starts where nothing could be judged is for the policy to say.
-  if (options.boot && verdict.exit === exit.unavailable && policy.node.boot.unjudged === 'start') return exit.admit;
   return verdict.exit;
 }
 
@@ -115,14 +148,16 @@ function listDigests(evidence: Evidence): readonly Digest[] {
 }
 
 /** The evidence and what was accepted before. Faults: file.*, evidence.field, captured.field, state.*, json.*. */
-async function lookAtNode(request: Request): Promise<{ readonly evidence: Evidence; readonly state: State }> {
+async function lookAtNode(
+  request: Request,
+  hashing: HashingPool,
+): Promise<{ readonly evidence: Evidence; readonly state: State }> {
   const { options, world } = request;
   if (options.evidence !== undefined) {
     const path = options.evidence;
     const evidence = inFile(path, () => parseEvidence(readInput(world, path, limits.evidenceBytes)));
     return { evidence: { ...evidence, simulated: true }, state: readState(options.state, undefined, world) };
   }
-  await using hashing = openHashingPool();
   const node = openNode(options.root, hashing, world);
   const state = readState(options.state, node, world);
   return { evidence: await collectEvidence(node), state };
