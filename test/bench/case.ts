@@ -3,11 +3,11 @@ export type Program = { readonly name: string; readonly argv: readonly string[] 
 
 export type Bar = MeasureBar | SizeBar;
 
-/** What a bar holds against: a multiple of the yardstick's median, or a plain number. Seconds and bytes. */
+/** What a bar holds against: a multiple of the yardstick's median, what comes on top of it, or a plain number. Seconds and bytes. */
 export type MeasureBar = {
   readonly measure: 'wallSeconds' | 'cpuSeconds' | 'rssBytes';
   readonly atMost: number;
-  readonly of: 'yardstick' | 'itself';
+  readonly of: 'yardstick' | 'excess' | 'itself';
 };
 
 /** What is not measured but weighed, once: files that ship. */

@@ -116,7 +116,10 @@ function weigh({ what, sizeBytes }: SizeBar): Judged {
 function compare({ measure, of }: MeasureBar, { ours, yardstick }: Medians): Judged {
   const what = measureNames[measure];
   if (of === 'itself') return { what, actual: ours[measure], show: (value) => showMeasure(measure, value) };
-  const actual = ours[measure] / (yardstick?.[measure] ?? Number.NaN);
+  const theirs = yardstick?.[measure] ?? Number.NaN;
+  if (of === 'excess')
+    return { what: `${what} beyond it`, actual: ours[measure] - theirs, show: (value) => showMeasure(measure, value) };
+  const actual = ours[measure] / theirs;
   return { what, actual, show: (value) => `${value.toFixed(2)}x` };
 }
 

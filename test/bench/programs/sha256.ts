@@ -1,5 +1,8 @@
-// Prints the SHA-256 of a file: node sha256.ts FILE
+// Prints the SHA-256 of files, one after the other: node sha256.ts FILE…
 import { openHashingPool } from '../../../pipeline/edge/hashing/index.ts';
 
-const [digest] = await openHashingPool().digestFile(process.argv[2] ?? '', ['sha256']);
-console.log(digest?.hex);
+await using pool = openHashingPool();
+for (const path of process.argv.slice(2)) {
+  const [digest] = await pool.digestFile(path, ['sha256']);
+  console.log(digest?.hex);
+}
