@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { limits, within } from '../core/index.ts';
-import type { NodeWorld } from '../collection/index.ts';
+import type { DigestMemory, NodeWorld } from '../collection/index.ts';
 import type { HashingPool } from '../edge/hashing/index.ts';
 import { openLiveNode, openNodeDirectory, readStateFile } from '../edge/node/index.ts';
 import { places } from '../installation/index.ts';
@@ -8,8 +8,13 @@ import { emptyState, parseState, type State } from '../policy/index.ts';
 import type { World } from './world.ts';
 
 /** The running system, or the root that was named instead. Fault: file.*. */
-export function openNode(root: string | undefined, hashing: HashingPool, world: World): NodeWorld {
-  const looks = { hashing, now: world.now() };
+export function openNode(
+  root: string | undefined,
+  hashing: HashingPool,
+  world: World,
+  digestMemory?: DigestMemory,
+): NodeWorld {
+  const looks = { hashing, now: world.now(), digestMemory };
   return root === undefined ? openLiveNode(looks) : openNodeDirectory(resolve(world.directory, root), looks);
 }
 

@@ -263,13 +263,22 @@ export const trustShowCommand = {
   examples: ['nodeproof trust show workers.trust-pack.json', 'nodeproof trust show release.pub'],
 } as const satisfies CommandSpec;
 
+const digestCache = text(
+  'FILE',
+  'digests of extensions told before, of files with the same numbers: for quick audits, refused with --join',
+);
+
 export const nodeCollectCommand = {
   path: ['node', 'collect'],
   summary: 'evidence of what this node runs',
   details:
     'Reads os-release, the kernel command line, the mount table, device-mapper tables, loop devices and every extension directory. With --root nothing of the host is read and the evidence is marked as simulated.',
   operand: null,
-  options: { root: text('DIR', 'a mounted or made-up root; see samples/demo/README.md for its captured files'), json },
+  options: {
+    root: text('DIR', 'a mounted or made-up root; see samples/demo/README.md for its captured files'),
+    'digest-cache': digestCache,
+    json,
+  },
   examples: ['nodeproof node collect --json > evidence.json'],
 } as const satisfies CommandSpec;
 
@@ -302,6 +311,7 @@ export const nodeVerifyCommand = {
     state: text('FILE', 'what was accepted before (default: /var/lib/nodeproof/state.json of the node)'),
     ...purposeOptions,
     at,
+    'digest-cache': digestCache,
     ...searchOptions,
     json,
   },

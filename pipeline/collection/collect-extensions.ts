@@ -147,12 +147,20 @@ async function readImage(
         'limit.file-bytes',
         `Cannot read ${path}: ${source.sizeBytes} bytes, want at most ${limits.fileBytes}`,
       );
-    const [sha256] = await world.digestSource(source, ['sha256']);
-    const digest = { sha256: { value: sha256?.hex ?? null, grade: 'claimed', source: path } } as const;
-    return { ...digest, ...(await readContent(extensionClass, name, source, world)) };
+    return { sha256: await digestImage(source, world), ...(await readContent(extensionClass, name, source, world)) };
   } catch (error) {
     return { problem: problemOf(error) };
   }
+}
+
+/** The digest of its bytes, or what they were when its numbers were the same: the source says which. */
+async function digestImage(source: Source, world: NodeWorld): Promise<Extension['sha256']> {
+  const recalled = world.digestMemory?.recall(source);
+  if (recalled !== undefined)
+    return { value: recalled.hex, grade: 'claimed', source: `${source.name}, from the digest cache` };
+  const [sha256] = await world.digestSource(source, ['sha256']);
+  if (sha256 !== undefined) world.digestMemory?.keep(source, sha256);
+  return { value: sha256?.hex ?? null, grade: 'claimed', source: source.name };
 }
 
 async function readContent(

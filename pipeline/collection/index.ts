@@ -1,2 +1,2 @@
 export { collectEvidence, refuseSimulated } from './collect.ts';
-export type { NodeCommand, NodeWorld, PlacedFile } from './world.ts';
+export type { DigestMemory, NodeCommand, NodeWorld, PlacedFile } from './world.ts';

@@ -18,6 +18,13 @@ export type PlacedFile = {
 /** The commands whose words are evidence. In a made-up root what each would print stands as a file. */
 export type NodeCommand = 'dmsetup-table' | 'dmsetup-status' | 'losetup';
 
+/** Digests of files that were read before. */
+export type DigestMemory = {
+  /** The SHA-256 of a file whose numbers are the same as when it was read; undefined where it has to be read. */
+  readonly recall: (source: Source) => Digest | undefined;
+  readonly keep: (source: Source, sha256: Digest) => void;
+};
+
 /**
  * The node that is looked at, as a port: the running system, or a directory. Nothing throws for what is absent; a Fault
  * `file.*` is what is there and cannot be read.
@@ -40,4 +47,6 @@ export type NodeWorld = {
   ask(command: NodeCommand): string | undefined;
   readonly hashLeaves: LeafHasher;
   digestSource(source: Source, algorithms: readonly DigestAlgorithm[]): Promise<readonly Digest[]>;
+  /** Absent where every digest is of bytes that were read now. */
+  readonly digestMemory?: DigestMemory;
 };

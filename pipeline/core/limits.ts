@@ -175,6 +175,9 @@ export const limits = {
   dropIns: 256,
   /** Entries of one extension directory: each image in it is read as a whole. */
   extensions: 256,
+  /** Bytes of a cache of digests, and files in it. */
+  digestCacheBytes: MiB,
+  digestCacheEntries: 2048,
   /** Bytes of a program that a unit runs (kubelet: 60 MiB). */
   programBytes: 1024 * MiB,
   /** Bytes of an evidence document. */

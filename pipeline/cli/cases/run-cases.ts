@@ -112,7 +112,7 @@ function prepareArtifact(subject: NonNullable<Case['file']['subject']>, shelf: I
 function prepareNode(one: Case, place: string, root: string): Prepared {
   const state = join(place, 'state.json');
   writeFileSync(state, JSON.stringify({ ...emptyState, ...one.file.state }));
-  const own = { ...noPurpose, root, state, evidence: undefined } as const;
+  const own = { ...noPurpose, root, state, evidence: undefined, 'digest-cache': undefined } as const;
   return (material, world) => runNodeVerify({ operands: [], options: { ...material, ...own }, world });
 }
 

@@ -246,6 +246,7 @@ function judgeFreshNode(
         evidence: undefined,
         state: undefined,
         at: undefined,
+        'digest-cache': undefined,
         ...noPurpose,
         ...noSearch,
         json: true,

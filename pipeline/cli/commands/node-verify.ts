@@ -20,6 +20,7 @@ import type { Invocation, Run } from '../command.ts';
 import { withTimeout, parseTimeout } from '../timeout.ts';
 import { inFile, parseTime, readInput, renderJson } from '../inputs.ts';
 import { addFound, readMaterial } from '../material.ts';
+import { openCache } from '../node-cache.ts';
 import { openNode, readState } from '../node-subject.ts';
 import type { nodeVerifyCommand } from '../table.ts';
 import { type VerdictPurpose, VerdictRecord } from '../verdict-record.ts';
@@ -113,9 +114,10 @@ function purposeOf({ options }: Request): VerdictPurpose | null {
   return options.record || options.enforce ? 'check' : null;
 }
 
-/** Before anything is read: what can never stand on record. Faults: usage.simulated, usage.at, usage.evidence, usage.purpose. */
+/** Before anything is read: what can never stand on record. Faults: usage.simulated, usage.at, usage.evidence, usage.purpose, usage.digest-cache. */
 function refuseContradictions(request: Request): void {
-  const { join, boot, record, enforce, root, evidence, at } = request.options;
+  const { options } = request;
+  const { join, boot, record, enforce, root, evidence, at } = options;
   if (root !== undefined && evidence !== undefined)
     throw new Fault('usage.evidence', 'Cannot judge --root and --evidence at once: want one of them');
   if ([join, boot, record || enforce].filter(Boolean).length > 1)
@@ -130,6 +132,12 @@ function refuseContradictions(request: Request): void {
       { next: `Run node verify ${option} on the node itself, without --root and --evidence` },
     );
   }
+  if (options['digest-cache'] !== undefined)
+    throw new Fault(
+      'usage.digest-cache',
+      `Cannot judge a node on digests of an earlier run: ${option} came with --digest-cache`,
+      { next: 'Leave --digest-cache to audits' },
+    );
   if (at !== undefined)
     throw new Fault('usage.at', `Cannot judge a node at another time than now: ${option} came with --at`);
 }
@@ -158,9 +166,12 @@ async function lookAtNode(
     const evidence = inFile(path, () => parseEvidence(readInput(world, path, limits.evidenceBytes)));
     return { evidence: { ...evidence, simulated: true }, state: readState(options.state, undefined, world) };
   }
-  const node = openNode(options.root, hashing, world);
+  const cache = openCache(options['digest-cache'], world);
+  const node = openNode(options.root, hashing, world, cache);
   const state = readState(options.state, node, world);
-  return { evidence: await collectEvidence(node), state };
+  const evidence = await collectEvidence(node);
+  cache?.save();
+  return { evidence, state };
 }
 
 /** Only what was really admitted, on the node itself and now, moves the state. Fault: file.write. */

@@ -1,3 +1,4 @@
+export { type DigestCache, openDigestCache } from './digest-cache.ts';
 export { InstallationRoot, type Placed } from './installation-root.ts';
 export { openLiveNode } from './live-node.ts';
 export { maskEntries, unmergeExtensions } from './merge-control.ts';

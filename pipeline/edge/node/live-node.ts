@@ -19,7 +19,7 @@ const architectures: Readonly<Record<string, string>> = {
 };
 
 /** The running system as a node. Nothing in the environment is read, and no command is looked up in PATH. */
-export function openLiveNode({ hashing, now }: NodeOptions): NodeWorld {
+export function openLiveNode({ hashing, now, digestMemory }: NodeOptions): NodeWorld {
   return {
     simulated: false,
     now,
@@ -37,6 +37,7 @@ export function openLiveNode({ hashing, now }: NodeOptions): NodeWorld {
     ask: askCommand,
     hashLeaves: hashing.hashLeaves,
     digestSource: (source, algorithms) => hashing.digestSource(source, algorithms),
+    ...(digestMemory === undefined ? {} : { digestMemory }),
   };
 }
 

@@ -1,7 +1,7 @@
 import { lstatSync, type BigIntStats, readlinkSync, realpathSync, statSync } from 'node:fs';
 import * as z from 'zod/mini';
 import { decodeUtf8, Fault, limits } from '../../core/index.ts';
-import type { NodeCommand, NodeWorld, PlacedFile } from '../../collection/index.ts';
+import type { DigestMemory, NodeCommand, NodeWorld, PlacedFile } from '../../collection/index.ts';
 import { parseJsonBytes } from '../../formats/json/index.ts';
 import { parseWith } from '../../formats/schema/index.ts';
 import { type FileSource, openFileSource } from '../files/index.ts';
@@ -9,7 +9,11 @@ import type { HashingPool } from '../hashing/index.ts';
 import { describePlace, readNames } from './placed-file.ts';
 import { lookUp } from './system-call.ts';
 
-export type NodeOptions = { readonly hashing: HashingPool; readonly now: Date };
+export type NodeOptions = {
+  readonly hashing: HashingPool;
+  readonly now: Date;
+  readonly digestMemory?: DigestMemory | undefined;
+};
 
 /** Where a directory keeps what commands and the kernel would have told; README.md beside this file. */
 const captured = '/run/nodeproof/captured';
@@ -35,7 +39,7 @@ const capturedBytes = limits.losetupBytes;
  * component, and devices in it are never opened.
  * Faults: file.*, captured.field, json.* where its captured facts do not read.
  */
-export function openNodeDirectory(root: string, { hashing, now }: NodeOptions): NodeWorld {
+export function openNodeDirectory(root: string, { hashing, now, digestMemory }: NodeOptions): NodeWorld {
   const top = openTop(root);
   const readText = (path: string, maxBytes: number) => readTextInside(top, path, maxBytes);
   const word = (name: string) => {
@@ -61,6 +65,7 @@ export function openNodeDirectory(root: string, { hashing, now }: NodeOptions): 
     ask: (command) => readText(`${captured}/${capturedNames[command]}`, capturedBytes),
     hashLeaves: hashing.hashLeaves,
     digestSource: (source, algorithms) => hashing.digestSource(source, algorithms),
+    ...(digestMemory === undefined ? {} : { digestMemory }),
   };
 }
 
