@@ -9,6 +9,7 @@ import {
   searchDirectories,
   stackMounts,
 } from '../evidence/index.ts';
+import { mapAtOnce } from './map-at-once.ts';
 import type { Notes } from './notes.ts';
 import type { NodeWorld, PlacedFile } from './world.ts';
 
@@ -24,18 +25,21 @@ const places: Readonly<
 
 const recordBytes = 1024 * 1024;
 
-/** All extensions in the search directories, and whether and how they are merged. */
-export async function collectExtensions(
+/**
+ * All extensions in the search directories, and whether and how they are merged. What is in the images is not read yet:
+ * see readExtensions.
+ */
+export function listExtensions(
   extensionClass: ExtensionClass,
   world: NodeWorld,
   mounts: readonly MountLine[],
   notes: Notes,
-): Promise<ExtensionState> {
+): ExtensionState {
   const { hierarchy, names, device } = places[extensionClass];
   const merged = notes.attempt(names, () => world.readText(names, recordBytes), undefined);
   const recordedDevice = notes.attempt(device, () => world.readText(device, 64)?.trim(), undefined);
   return {
-    found: await findExtensions(extensionClass, world, notes),
+    found: findExtensions(extensionClass, world, notes),
     merged: {
       value: merged === undefined ? null : merged.split('\n').filter((line) => line !== ''),
       grade: 'claimed',
@@ -45,14 +49,31 @@ export async function collectExtensions(
   };
 }
 
+/** Images that are read at once: each waits for its digest, which a thread of its own computes. */
+const imagesAtOnce = 8;
+
+/** The same with what the images are: their digests, verity trees and content. */
+export async function readExtensions(
+  extensionClass: ExtensionClass,
+  state: ExtensionState,
+  world: NodeWorld,
+): Promise<ExtensionState> {
+  const found = await mapAtOnce(imagesAtOnce, state.found, async (extension) =>
+    extension.kind === 'raw' && extension.resolvedPath !== null
+      ? { ...extension, ...(await readImage(extensionClass, extension.name, extension.resolvedPath, world)) }
+      : extension,
+  );
+  return { ...state, found };
+}
+
 /** As image_discover() of systemd (src/shared/discover-image.c) goes through them: an earlier directory's image wins. */
-async function findExtensions(extensionClass: ExtensionClass, world: NodeWorld, notes: Notes): Promise<Extension[]> {
+function findExtensions(extensionClass: ExtensionClass, world: NodeWorld, notes: Notes): Extension[] {
   const found: Extension[] = [];
   const taken = new Set<string>();
   for (const directory of searchDirectories[extensionClass]) {
     const here: Extension[] = [];
     for (const fileName of notes.attempt(directory, () => listEntries(world, directory), [])) {
-      const extension = await describeEntry(extensionClass, `${directory}/${fileName}`, fileName, world, notes);
+      const extension = describeEntry(extensionClass, `${directory}/${fileName}`, fileName, world, notes);
       if (extension !== undefined) here.push({ ...extension, hidden: taken.has(extension.name) });
     }
     for (const extension of here) if (isImage(extension)) taken.add(extension.name);
@@ -73,19 +94,19 @@ function listEntries(world: NodeWorld, directory: string): readonly string[] {
   return names;
 }
 
-async function describeEntry(
+function describeEntry(
   extensionClass: ExtensionClass,
   path: string,
   fileName: string,
   world: NodeWorld,
   notes: Notes,
-): Promise<Extension | undefined> {
+): Extension | undefined {
   const placed = notes.attempt(path, () => world.place(path), undefined);
   const taken = takeEntry(extensionClass, fileName, placed?.kind, () =>
     notes.attempt(path, () => (world.listNames(path) ?? []).length === 0, false),
   );
   if (taken === undefined) return undefined;
-  const extension: Extension = {
+  return {
     ...taken,
     path,
     resolvedPath: placed?.path ?? null,
@@ -99,9 +120,6 @@ async function describeEntry(
     forbiddenPaths: [],
     problem: null,
   };
-  return taken.kind === 'raw' && placed !== undefined
-    ? { ...extension, ...(await readImage(extensionClass, taken.name, placed.path, world)) }
-    : extension;
 }
 
 /** How systemd takes a directory entry, and under which name; undefined where it looks at no such entry. */

@@ -1,7 +1,11 @@
 import type { LoopLine } from '../formats/losetup/index.ts';
 import { type Extension, isWholeImage, type LoopDevice } from '../evidence/index.ts';
+import { mapAtOnce } from './map-at-once.ts';
 import type { Notes } from './notes.ts';
 import type { NodeWorld } from './world.ts';
+
+/** Devices that are hashed at once, each by a thread of its own. */
+const devicesAtOnce = 8;
 
 /**
  * Loop devices with their partitions, and, of those over an extension's file, the digest of what the device shows now:
@@ -13,14 +17,12 @@ export async function collectLoops(
   world: NodeWorld,
   notes: Notes,
 ): Promise<LoopDevice[]> {
-  const loops: LoopDevice[] = [];
-  for (const line of lines) {
+  return await mapAtOnce(devicesAtOnce, lines, async (line) => {
     const loop = describeLoop(line, world, notes);
     const related = extensions.filter((extension) => isRelated(line, extension));
     const isTold = related.length > 0 && isWholeImage(loop) && related.every(fillsBlocks);
-    loops.push(isTold ? { ...loop, sha256: await digestDevice(line.name, world, notes) } : loop);
-  }
-  return loops;
+    return isTold ? { ...loop, sha256: await digestDevice(line.name, world, notes) } : loop;
+  });
 }
 
 function isRelated({ backingFile, backingInode }: LoopLine, { resolvedPath, inode }: Extension): boolean {

@@ -4,7 +4,7 @@ import type { MountLine } from '../formats/mountinfo/index.ts';
 import { type OsRelease, parseOsRelease } from '../formats/os-release/index.ts';
 import { parseWith } from '../formats/schema/index.ts';
 import { openFileTree, placeTree, readOsRelease } from '../image/index.ts';
-import { collectExtensions } from './collect-extensions.ts';
+import { listExtensions, readExtensions } from './collect-extensions.ts';
 import { collectFlatcar } from './collect-flatcar.ts';
 import { collectLoops } from './collect-loops.ts';
 import { collectMappings, type Mappings } from './collect-mappings.ts';
@@ -47,9 +47,16 @@ export async function collectEvidence(
     usrMount === undefined ? undefined : notes.attempt('/sys/fs/btrfs', () => findDevice(world, usrMount), undefined);
   const usrMapping = usrDevice === undefined ? undefined : mappings.get(usrDevice);
   const os = readLowerOsRelease(world, usrDevice, usrMapping, notes);
-  const sysexts = await collectExtensions('sysext', world, mounts, notes);
-  const confexts = await collectExtensions('confext', world, mounts, notes);
-  const loops = await collectLoops(loopLines, [...sysexts.found, ...confexts.found], world, notes);
+  const listed = {
+    sysexts: listExtensions('sysext', world, mounts, notes),
+    confexts: listExtensions('confext', world, mounts, notes),
+  };
+  // At once: the files and the devices that run from them are hashed side by side.
+  const [sysexts, confexts, loops] = await Promise.all([
+    readExtensions('sysext', listed.sysexts, world),
+    readExtensions('confext', listed.confexts, world),
+    collectLoops(loopLines, [...listed.sysexts.found, ...listed.confexts.found], world, notes),
+  ]);
   const units = await collectUnits(world, digestPrograms, notes);
   const flatcar = collectFlatcar(world, notes);
   refuseRemounts(world, table, notes);

@@ -11,7 +11,7 @@ import type { nodeCollectCommand } from '../table.ts';
 export const runNodeCollect: Run<typeof nodeCollectCommand> = async ({ options, world }) => {
   await using hashing = openHashingPool();
   const cache = openCache(options['digest-cache'], world);
-  const evidence = await collectEvidence(openNode(options.root, hashing, world, cache));
+  const evidence = await collectEvidence(openNode(options.root, hashing, world, cache), { digestPrograms: true });
   cache?.save();
   world.stdout.write(options.json ? renderJson(evidence) : renderEvidence(evidence));
   return exit.admit;
