@@ -3,7 +3,14 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/oracle/**', 'test/interop/**', 'test/vm/**', 'test/bench/**', 'node_modules/**'],
+    exclude: [
+      'test/oracle/**',
+      'test/interop/**',
+      'test/standalone/**',
+      'test/vm/**',
+      'test/bench/**',
+      'node_modules/**',
+    ],
     setupFiles: ['test/setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -5,7 +5,7 @@ import type { CommandSpec, OptionSpec } from './command.ts';
 import { exitMeanings } from './exit-codes.ts';
 import { commandRows, groupSummaries } from './table.ts';
 import type { World } from './world.ts';
-import { version } from './version.ts';
+import { versionText } from './version.ts';
 
 /** The loaded form of a row: options already checked against the specification. */
 type UntypedRun = (invocation: {
@@ -57,7 +57,7 @@ function buildProgram(rows: typeof commandRows, world: World, finish: (code: Exi
     .description(
       'Proves what Kubernetes nodes run: provenance, SBOMs and a signed node set in CI, a verdict before kubeadm join.',
     )
-    .version(version, '--version', 'print the version')
+    .version(versionText, '--version', 'print the version')
     // What stands after a command is the command's: trust pack has a --version of its own.
     .enablePositionalOptions()
     .helpCommand(false)

@@ -26,6 +26,7 @@ const levels: Readonly<Record<string, number>> = {
   edge: 4,
   cli: 5,
   action: 6,
+  standalone: 6,
 };
 
 /** And these of its own level, each for a reason. */
@@ -104,7 +105,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   '@sigstore/tuf': ['trust'],
   '@sigstore/verify': ['verify'],
   commander: ['cli'],
-  esbuild: ['action'],
+  esbuild: ['action', 'standalone'],
   octokit: ['edge'],
   openpgp: ['attest'],
   'unbzip2-stream': ['edge'],

@@ -6,7 +6,8 @@ import { type Exit, exitOf, Fault } from '../../core/index.ts';
 import { emptyState } from '../../policy/index.ts';
 import { runNodeVerify } from '../commands/node-verify.ts';
 import { runVerify } from '../commands/verify.ts';
-import { noPurpose, noSearch } from '../table.ts';
+import type { Invocation } from '../command.ts';
+import { type nodeVerifyCommand, noPurpose, noSearch, type verifyCommand } from '../table.ts';
 import type { World } from '../world.ts';
 import { type Case, readYamlFile } from './case-file.ts';
 import { type ImageShelf, openImageShelf } from './image-shelf.ts';
@@ -36,15 +37,25 @@ export type CaseOutcome = {
 /** Runs cases one after the other; what it made on the way is gone when it is disposed. */
 export type CaseRunner = AsyncDisposable & { readonly run: (one: Case) => Promise<CaseOutcome> };
 
-/**
- * @param defaultTime the time that cases without an `at` are judged at
- * @param given where images are unpacked already
- */
-export function openCaseRunner(defaultTime: Date, given?: ImageShelf): CaseRunner {
+/** The command that a case is judged by. */
+export type CaseCommand =
+  | { readonly path: readonly ['verify']; readonly invocation: Invocation<typeof verifyCommand> }
+  | { readonly path: readonly ['node', 'verify']; readonly invocation: Invocation<typeof nodeVerifyCommand> };
+
+export type CaseRunnerOptions = {
+  /** Where images are unpacked already. */
+  readonly shelf?: ImageShelf;
+  /** Runs the command: in this process, unless something else is to be judged by the cases. */
+  readonly execute?: (command: CaseCommand) => Promise<Exit>;
+};
+
+/** @param defaultTime the time that cases without an `at` are judged at */
+export function openCaseRunner(defaultTime: Date, options: CaseRunnerOptions = {}): CaseRunner {
   const scratch = mkdtempSync(join(tmpdir(), 'nodeproof-cases-'));
   const images = join(scratch, 'images');
   mkdirSync(images);
-  const shelf = given ?? openImageShelf(images);
+  const shelf = options.shelf ?? openImageShelf(images);
+  const execute = options.execute ?? runCommand;
   const roots = new Map<string, SharedRoot>();
   const openRoot = (base: Case['base']): SharedRoot => {
     const key = JSON.stringify([base.root, base.images, base.links]);
@@ -56,11 +67,11 @@ export function openCaseRunner(defaultTime: Date, given?: ImageShelf): CaseRunne
     run: async (one) => {
       const at = one.file.at ?? one.base.at ?? defaultTime.toISOString();
       if (one.file.subject !== undefined)
-        return compare(one, await judge(one, scratch, at, prepareArtifact(one.file.subject, shelf)));
+        return compare(one, await judge(one, scratch, at, prepareArtifact(one.file.subject, shelf), execute));
       const root = openRoot(one.base);
       try {
         root.change(one);
-        return compare(one, await judge(one, scratch, at, prepareNode(one, scratch, root.top)));
+        return compare(one, await judge(one, scratch, at, prepareNode(one, scratch, root.top), execute));
       } finally {
         root.restore();
       }
@@ -72,7 +83,13 @@ export function openCaseRunner(defaultTime: Date, given?: ImageShelf): CaseRunne
 type Told = Pick<CaseOutcome, 'verdict' | 'exit' | 'findings'>;
 
 /** Runs the very command that a node or an auditor runs, so that a case can never pass by a second path. */
-async function judge(one: Case, place: string, at: string, run: Prepared): Promise<Told> {
+async function judge(
+  one: Case,
+  place: string,
+  at: string,
+  prepare: Prepared,
+  execute: NonNullable<CaseRunnerOptions['execute']>,
+): Promise<Told> {
   const { base, file } = one;
   const pack = file.pack === undefined ? (base.pack ?? null) : file.pack;
   const policy = join(place, 'policy.json');
@@ -93,7 +110,7 @@ async function judge(one: Case, place: string, at: string, run: Prepared): Promi
   const output: string[] = [];
   const world = quietWorld(directory, new Date(at), output);
   try {
-    return { exit: await run(material, world), ...readVerdict(output) };
+    return { exit: await execute(prepare(material, world)), ...readVerdict(output) };
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     // A command that ends with a fault judged nothing and admitted nobody.
@@ -101,19 +118,33 @@ async function judge(one: Case, place: string, at: string, run: Prepared): Promi
   }
 }
 
+function isNodeCommand(command: CaseCommand): command is Extract<CaseCommand, { path: readonly ['node', 'verify'] }> {
+  return command.path[0] === 'node';
+}
+
 type Material = Omit<Parameters<typeof runVerify>[0]['options'], 'dir'>;
-type Prepared = (material: Material, world: World) => Promise<Exit>;
+type Prepared = (material: Material, world: World) => CaseCommand;
+
+function runCommand(command: CaseCommand): Promise<Exit> {
+  return isNodeCommand(command) ? runNodeVerify(command.invocation) : runVerify(command.invocation);
+}
 
 function prepareArtifact(subject: NonNullable<Case['file']['subject']>, shelf: ImageShelf): Prepared {
   const operands = [typeof subject === 'string' ? subject : shelf.unpack(subject)];
-  return (material, world) => runVerify({ operands, options: { ...material, dir: undefined }, world });
+  return (material, world) => ({
+    path: ['verify'],
+    invocation: { operands, options: { ...material, dir: undefined }, world },
+  });
 }
 
 function prepareNode(one: Case, place: string, root: string): Prepared {
   const state = join(place, 'state.json');
   writeFileSync(state, JSON.stringify({ ...emptyState, ...one.file.state }));
   const own = { ...noPurpose, root, state, evidence: undefined, 'digest-cache': undefined } as const;
-  return (material, world) => runNodeVerify({ operands: [], options: { ...material, ...own }, world });
+  return (material, world) => ({
+    path: ['node', 'verify'],
+    invocation: { operands: [], options: { ...material, ...own }, world },
+  });
 }
 
 function quietWorld(directory: string, now: Date, output: string[]): World {

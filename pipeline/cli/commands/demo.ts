@@ -91,7 +91,7 @@ async function demonstrate({ place, cases, world, progress, page }: Stage): Prom
   tell(renderCasesHead());
   const outcomes: CaseOutcome[] = [];
   {
-    await using runner = openCaseRunner(world.now(), shelf);
+    await using runner = openCaseRunner(world.now(), { shelf });
     for (const one of inOrder(cases)) {
       progress.tell(one.file.title);
       const outcome = await runner.run(one);

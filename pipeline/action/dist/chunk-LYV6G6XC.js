@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{b as m,j as s,k as a}from"./chunk-ZS5WL3KI.js";import{H as n,a as i,b as f}from"./chunk-F3TKIBIL.js";import{b as d,q as p}from"./chunk-3V3MPAEE.js";import{resolve as l}from"node:path";function S(e,r,o){let t={hashing:r,now:o.now()};return e===void 0?m(t):s(l(o.directory,e),t)}function W(e,r,o){if(e!==void 0)return a(l(o.directory,e))??i;let t=r?.readText(n.state,p.policyBytes);return t===void 0?i:d(n.state,()=>f(Buffer.from(t)))}export{S as a,W as b};

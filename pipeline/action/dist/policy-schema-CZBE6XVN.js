@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{U as t}from"./chunk-F3TKIBIL.js";import{h as m}from"./chunk-LOZP6MBW.js";import"./chunk-V3XMZJ4T.js";import"./chunk-4L2UIMWZ.js";import"./chunk-5T7PXZZX.js";import"./chunk-453HRE3J.js";import"./chunk-437ZZSKL.js";import"./chunk-MFCPNVJX.js";import{k as o}from"./chunk-3V3MPAEE.js";import"./chunk-U57UL273.js";import"./chunk-CQN3NCSK.js";import"./chunk-LMWJ76UO.js";var p=async({world:r})=>(r.stdout.write(m(t())),o.admit);export{p as runPolicySchema};

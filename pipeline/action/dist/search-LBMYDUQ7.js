@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a,b}from"./chunk-4ZAKAX2V.js";import"./chunk-VSA5KX7X.js";import"./chunk-7APXQVTL.js";import"./chunk-LOZP6MBW.js";import"./chunk-4SG2T3ZD.js";import"./chunk-5T7PXZZX.js";import"./chunk-453HRE3J.js";import"./chunk-437ZZSKL.js";import"./chunk-MFCPNVJX.js";import"./chunk-PQNPIZJL.js";import"./chunk-2V54QS7K.js";import"./chunk-3V3MPAEE.js";import"./chunk-LMWJ76UO.js";export{b as searchMaterial,a as searchStores};

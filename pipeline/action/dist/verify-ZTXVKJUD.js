@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a}from"./chunk-BKK3XNHX.js";import"./chunk-AJEX6RST.js";import"./chunk-F3TKIBIL.js";import"./chunk-LOZP6MBW.js";import"./chunk-V3XMZJ4T.js";import"./chunk-4L2UIMWZ.js";import"./chunk-5T7PXZZX.js";import"./chunk-453HRE3J.js";import"./chunk-437ZZSKL.js";import"./chunk-MFCPNVJX.js";import"./chunk-ZZUQQ63T.js";import"./chunk-2V54QS7K.js";import"./chunk-3V3MPAEE.js";import"./chunk-U57UL273.js";import"./chunk-CQN3NCSK.js";import"./chunk-LMWJ76UO.js";export{a as runVerify};

@@ -1,0 +1,3 @@
+import { runProcess } from '../cli/index.ts';
+
+void runProcess(process.execPath);
