@@ -5,7 +5,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import { Digest, Fault } from '../core/index.ts';
 import { renderError, renderSize } from '../report/index.ts';
 import { type GatedArchitecture, gateEnvironment } from './environment-gate/gate.ts';
@@ -18,18 +18,19 @@ export type StandaloneOptions = {
   readonly architecture: GatedArchitecture;
   /** Where the runtime is kept for the next build. */
   readonly cache: string;
-  /** The module that is made a program, in the checkout. */
+  /** Another module that is made a program in the same way, and what its bundle needs. */
   readonly entry?: string;
+  readonly plugins?: readonly Plugin[];
 };
 
 /** The program for an architecture. Faults: network.npm, standalone.*. */
-export async function buildStandalone({ architecture, cache, entry }: StandaloneOptions): Promise<Uint8Array> {
+export async function buildStandalone({ architecture, cache, entry, plugins }: StandaloneOptions): Promise<Uint8Array> {
   const host = process.arch === 'arm64' ? 'arm64' : 'x64';
   const bun = fetchRuntime(host, cache);
   const runtime = fetchRuntime(architecture, cache);
   const scratch = mkdtempSync(join(tmpdir(), 'nodeproof-standalone-'));
   try {
-    await bundle(entry ?? 'pipeline/standalone/main.ts', join(scratch, 'nodeproof.mjs'));
+    await bundle(entry ?? 'pipeline/standalone/main.ts', plugins ?? [], join(scratch, 'nodeproof.mjs'));
     compile(bun, runtime, architecture, scratch);
     return gateEnvironment(readFileSync(join(scratch, 'nodeproof')), architecture);
   } finally {
@@ -38,7 +39,7 @@ export async function buildStandalone({ architecture, cache, entry }: Standalone
 }
 
 /** One module with everything in it: what is not in it would be looked for around the program when it runs. */
-async function bundle(entry: string, outfile: string): Promise<void> {
+async function bundle(entry: string, plugins: readonly Plugin[], outfile: string): Promise<void> {
   const commit = describeCommit();
   await build({
     absWorkingDir: checkout,
@@ -55,6 +56,7 @@ async function bundle(entry: string, outfile: string): Promise<void> {
     define: commit === null ? {} : { nodeproofCommit: JSON.stringify(commit) },
     // What is still CommonJS asks for Node's own modules by require.
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire('/');" },
+    plugins: [...plugins],
     logLevel: 'error',
   });
 }

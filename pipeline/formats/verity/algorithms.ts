@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Fault } from '../../core/index.ts';
 
 /**
@@ -25,9 +26,25 @@ const algorithms = {
 
 export type VerityAlgorithm = keyof typeof algorithms;
 
+/** Not every runtime has all of them: BoringSSL knows no SM3. */
+function isBuiltIn(cryptoName: string): boolean {
+  try {
+    createHash(cryptoName);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Checks the name of an algorithm. Fault: verity.algorithm. */
 export function parseVerityAlgorithm(name: string): VerityAlgorithm {
-  if (Object.hasOwn(algorithms, name)) return name as VerityAlgorithm;
+  if (Object.hasOwn(algorithms, name)) {
+    const algorithm = name as VerityAlgorithm;
+    if (isBuiltIn(algorithms[algorithm].cryptoName)) return algorithm;
+    throw new Fault('verity.algorithm', `Cannot compute verity algorithm ${name}: this program has none`, {
+      next: 'Take nodeproof of a checkout: the Node of it has all algorithms',
+    });
+  }
   throw new Fault(
     'verity.algorithm',
     `Cannot read verity algorithm: ${JSON.stringify(name.slice(0, 64))}, want one of ${Object.keys(algorithms).join(', ')}`,

@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a,b}from"./chunk-SQCOMEWK.js";import"./chunk-SAJRCVMF.js";import"./chunk-CXRHRML7.js";import"./chunk-3GMVOFRR.js";import"./chunk-JZOC542G.js";import"./chunk-2HLO3CNX.js";import"./chunk-VB3CUEB3.js";import"./chunk-3T4BD4WL.js";import"./chunk-ITCPE55M.js";import"./chunk-Q34IIG6Z.js";import"./chunk-KXPSMXKT.js";import"./chunk-I6RLIENL.js";import"./chunk-LMWJ76UO.js";export{b as searchMaterial,a as searchStores};
