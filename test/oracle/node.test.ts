@@ -43,7 +43,9 @@ describe.skipIf(needs !== null)(`Extensions on a real kernel${needs === null ? '
   function run(script: string): Evidence {
     writeFileSync(join(folder, 'k.raw'), image('kubernetes.raw'));
     writeFileSync(join(folder, 'evil.raw'), Buffer.concat([image('kubernetes.raw'), Buffer.alloc(4096)]));
-    execFileSync('unshare', ['--mount', 'bash', '-c', `${merge}${script}`], {
+    // The mount table that counts is that of the first process: the shell is that of its own process namespace.
+    const namespaces = ['--mount', '--pid', '--fork', '--mount-proc'];
+    execFileSync('unshare', [...namespaces, 'bash', '-c', `${merge}${script}`], {
       env: {
         PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
         NODE: process.execPath,
@@ -128,7 +130,7 @@ function whatIsMissing(): string | null {
   if (process.platform !== 'linux') return 'not Linux';
   if (process.getuid?.() !== 0) return 'not root';
   try {
-    execFileSync('unshare', ['--mount', 'bash', '-c', 'losetup --version'], { stdio: 'ignore' });
+    execFileSync('unshare', ['--mount', '--pid', '--fork', '--mount-proc', 'bash', '-c', 'losetup --version'], { stdio: 'ignore' });
     return null;
   } catch {
     return 'no mount namespaces, or no losetup';
