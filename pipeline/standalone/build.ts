@@ -1,5 +1,5 @@
 // Makes the CLI one file that needs nothing but glibc: see README.md beside this file.
-//   npm run build:standalone [-- --arch x64|arm64]… [--out DIR] [--cache DIR]
+//   npm run build:standalone [-- --arch x64|arm64]… [--sysext] [--out DIR] [--cache DIR]
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import { Digest, Fault } from '../core/index.ts';
 import { renderError, renderSize } from '../report/index.ts';
 import { type GatedArchitecture, gateEnvironment } from './environment-gate/gate.ts';
 import { fetchRuntime } from './runtime.ts';
+import { buildSysext } from './sysext.ts';
 
 const checkout = join(import.meta.dirname, '../..');
 const architectures = ['x64', 'arm64'] as const satisfies readonly GatedArchitecture[];
@@ -104,10 +105,19 @@ function parseArchitecture(text: string): GatedArchitecture {
   throw new Fault('usage.arch', `Cannot build for ${text}: want ${architectures.join(' or ')}`);
 }
 
+function put(folder: string, name: string, content: Uint8Array, mode: number): void {
+  const path = join(folder, name);
+  writeFileSync(`${path}.new`, content);
+  chmodSync(`${path}.new`, mode);
+  renameSync(`${path}.new`, path);
+  process.stdout.write(`${path}  ${renderSize(content.byteLength)}  ${Digest.format(Digest.of('sha256', content))}\n`);
+}
+
 if (import.meta.main) {
   const { values } = parseArgs({
     options: {
       arch: { type: 'string', multiple: true, default: [...architectures] },
+      sysext: { type: 'boolean', default: false },
       out: { type: 'string', default: '.' },
       cache: { type: 'string', default: join(checkout, 'node_modules/.cache/nodeproof') },
     },
@@ -116,13 +126,8 @@ if (import.meta.main) {
     mkdirSync(values.out, { recursive: true });
     for (const architecture of values.arch.map(parseArchitecture)) {
       const program = await buildStandalone({ architecture, cache: resolve(values.cache) });
-      const path = join(values.out, `nodeproof-linux-${architecture}`);
-      writeFileSync(`${path}.new`, program);
-      chmodSync(`${path}.new`, 0o755);
-      renameSync(`${path}.new`, path);
-      process.stdout.write(
-        `${path}  ${renderSize(program.byteLength)}  ${Digest.format(Digest.of('sha256', program))}\n`,
-      );
+      put(values.out, `nodeproof-linux-${architecture}`, program, 0o755);
+      if (values.sysext) put(values.out, `nodeproof-${architecture}.raw`, buildSysext(program, architecture), 0o644);
     }
   } catch (error) {
     if (!(error instanceof Fault)) throw error;

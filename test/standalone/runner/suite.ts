@@ -23,7 +23,7 @@ const skipped: string[] = [];
 function named(name: string, value: unknown, at: number): string {
   const values = Array.isArray(value) ? value : [value];
   const fields = name.replaceAll(/\$(\w+)/g, (_, field: string) => String((value as Record<string, unknown>)[field]));
-  return format(fields.replaceAll('%#', String(at)), ...values.slice(0, (fields.match(/%[sdifjo]/g) ?? []).length));
+  return format(fields.replaceAll('%#', String(at)), ...values.slice(0, (fields.match(/%[a-z]/g) ?? []).length));
 }
 
 type Define = (name: string, run: Body) => void;
@@ -68,10 +68,11 @@ export const describe = withForms((name, run) => {
   }
 });
 
-export const test = withForms((name, run) => {
+const defineCase: Define = (name, run) => {
   cases.push({ path, name, run });
-});
-export const it = test;
+};
+export const test = withForms(defineCase);
+export const it = withForms(defineCase);
 
 const hook = (kind: keyof Suite['hooks']) => (run: Hook) => void path.at(-1)?.hooks[kind].push(run);
 export const beforeAll = hook('beforeAll');
