@@ -55,6 +55,14 @@ describe('sysext seal', () => {
     expect(blocks * 512).toBeLessThan(sealed.byteLength - 900 * 1024);
   });
 
+  test('seals what has one block alone, which has no tree above it', async () => {
+    const { exit, json } = await seal('backdoor.raw', 'one-block.raw', '--architecture', 'x86-64', '--json');
+    expect(exit).toBe(0);
+    const { verity, problems } = await read('one-block.raw');
+    expect(problems).toEqual([]);
+    expect(verity?.report).toMatchObject({ rootHash: (json as { rootHash: string }).rootHash, storedTree: 'none' });
+  });
+
   test('makes the same bytes of the same file and RSA key', async () => {
     await seal(demo.kubernetes, 'again.raw', ...signed);
     expect(readFileSync(workshop.path('again.raw')).equals(readFileSync(workshop.path('sealed.raw')))).toBe(true);

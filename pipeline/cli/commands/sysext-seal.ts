@@ -43,7 +43,7 @@ export const runSysextSeal: Run<typeof sysextSealCommand> = async (invocation) =
     progress.tell(`reading ${output} again`);
     using file = openFileSource(written);
     const { verity, signature } = await readSysext(file, hashing.hashLeaves, sealed.name);
-    if (verity?.report.rootHash !== sealed.rootHash || verity.report.storedTree !== 'matches')
+    if (verity?.report.rootHash !== sealed.rootHash || typeof verity.report.storedTree === 'object')
       throw new Fault('seal.changed', `Cannot seal ${input}: it changed while it was read`, {
         next: 'Seal it again when nothing writes to it',
       });
