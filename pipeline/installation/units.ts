@@ -1,5 +1,5 @@
 import type { InstallationSettings } from './installation.ts';
-import { places } from './places.ts';
+import { places, unitDirectory } from './places.ts';
 
 /** A unit file of ours, and the targets that start it. */
 export type Unit = { readonly name: string; readonly content: string; readonly wantedBy: readonly string[] };
@@ -33,6 +33,7 @@ function guard({ strict }: InstallationSettings): Unit {
         'After=local-fs.target',
         `Before=${mergingUnits.join(' ')} sysinit.target shutdown.target`,
         'Conflicts=shutdown.target',
+        ...refuseManualStop,
       ],
       Service: [
         ...oneshot,
@@ -67,6 +68,7 @@ function verify(): Unit {
         '# kubelet is started again and again where a target upholds it: a refusal is told five times, and stands.',
         'StartLimitIntervalSec=10min',
         'StartLimitBurst=5',
+        ...refuseManualStop,
       ],
       Service: [
         ...oneshot,
@@ -80,7 +82,7 @@ function verify(): Unit {
   };
 }
 
-/** The verdict after each change and once an hour. */
+/** The verdict after each change and four times an hour. */
 function check({ enforce }: InstallationSettings): Unit {
   return {
     name: 'nodeproof-check.service',
@@ -90,6 +92,8 @@ function check({ enforce }: InstallationSettings): Unit {
         'Description=Verify that this node still is what was signed (nodeproof)',
         `RequiresMountsFor=${places.program}`,
         `After=nodeproof-verify.service ${mergingUnits.join(' ')}`,
+        '# Each change is looked at, however many there are: one that was not would be noticed by the timer alone.',
+        'StartLimitIntervalSec=0',
       ],
       Service: [
         ...oneshot,
@@ -107,14 +111,14 @@ function checkPath(): Unit {
     name: 'nodeproof-check.path',
     wantedBy: ['multi-user.target'],
     content: renderUnit({
-      Unit: ['Description=Notice changes of extensions and units (nodeproof)', 'After=nodeproof-verify.service'],
+      Unit: ['Description=Notice changes of extensions and units (nodeproof)'],
       Path: [
         ...['/etc/extensions', '/run/extensions', '/var/lib/extensions', '/var/lib/confexts', '/run/confexts'].map(
           (path) => `PathChanged=${path}`,
         ),
         'PathChanged=/etc/systemd/system',
-        'TriggerLimitIntervalSec=1min',
-        'TriggerLimitBurst=10',
+        '# A limit would end this unit, and with it the watch.',
+        'TriggerLimitIntervalSec=0',
       ],
     }),
   };
@@ -125,8 +129,8 @@ function checkTimer(): Unit {
     name: 'nodeproof-check.timer',
     wantedBy: ['timers.target'],
     content: renderUnit({
-      Unit: ['Description=Verify this node once an hour (nodeproof)'],
-      Timer: ['OnBootSec=15min', 'OnUnitActiveSec=1h', 'RandomizedDelaySec=5min'],
+      Unit: ['Description=Verify this node four times an hour (nodeproof)'],
+      Timer: ['OnBootSec=15min', 'OnUnitActiveSec=15min', 'RandomizedDelaySec=2min'],
     }),
   };
 }
@@ -198,8 +202,7 @@ export function listDropIns(): readonly { readonly unit: string; readonly conten
     content: renderUnit({
       Unit: [
         '# A guard that failed or is masked means no merge.',
-        'Requires=nodeproof-guard.service',
-        'After=nodeproof-guard.service',
+        ...requireUnit('nodeproof-guard.service'),
       ],
       ...(unit === 'systemd-sysext.service' || unit === 'systemd-confext.service' ? { Service: lookAgain } : {}),
     }),
@@ -207,7 +210,7 @@ export function listDropIns(): readonly { readonly unit: string; readonly conten
   const kubeadm = {
     unit: 'kubeadm.service',
     content: renderUnit({
-      Unit: ['Requires=nodeproof-join.service', 'After=nodeproof-join.service'],
+      Unit: requireUnit('nodeproof-join.service'),
       Service: [
         '# Again, right before the join: in the unit of the verifier, so that nothing of the environment of this one counts.',
         'ExecStartPre=+/usr/bin/systemctl start nodeproof-join.service',
@@ -216,16 +219,27 @@ export function listDropIns(): readonly { readonly unit: string; readonly conten
   };
   const waiting = ['containerd.service', 'kubelet.service'].map((unit) => ({
     unit,
-    content: renderUnit({ Unit: ['Requires=nodeproof-verify.service', 'After=nodeproof-verify.service'] }),
+    content: renderUnit({ Unit: requireUnit('nodeproof-verify.service') }),
   }));
   return [...merging, kubeadm, ...waiting];
 }
 
-/** After each merge, also one that was asked for by hand. It does not wait: the verdict is reported, or enforced. */
-const lookAgain = [
-  'ExecStartPost=-+/usr/bin/systemctl start --no-block nodeproof-check.service',
-  'ExecReload=-+/usr/bin/systemctl start --no-block nodeproof-check.service',
-];
+/** Before version 254 systemd starts a unit that something wants although what it requires is masked or not there. */
+function requireUnit(name: string): readonly string[] {
+  return [`Requires=${name}`, `After=${name}`, `AssertFileNotEmpty=${unitDirectory}/${name}`];
+}
+
+/** What requires a unit is stopped and restarted with it: the merge is taken away under a running node. */
+const refuseManualStop = ['# What waits for it would be stopped with it.', 'RefuseManualStop=yes'] as const;
+
+const startCheck =
+  '-+/usr/bin/systemctl start --no-block --job-mode=ignore-requirements nodeproof-check.service' as const;
+
+/**
+ * After each merge and reload of the unit. It does not wait: the verdict is reported, or enforced. Nor does it start what
+ * the check requires, which during a boot are sysinit.target and all that it wants, the guard once more.
+ */
+const lookAgain = [`ExecStartPost=${startCheck}`, `ExecReload=${startCheck}`];
 
 const oneshot = [
   'Type=oneshot',

@@ -76,7 +76,7 @@ describe('The units in evidence', () => {
       fragment: '/usr/lib/systemd/system/kubelet.service',
       dropIns: [
         { path: '/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf' },
-        { path: `${etc}/kubelet.service.d/10-nodeproof.conf`, sets: ['Requires', 'After'] },
+        { path: `${etc}/kubelet.service.d/10-nodeproof.conf`, sets: ['Requires', 'After', 'AssertFileNotEmpty'] },
         { path: '/usr/lib/systemd/system/service.d/10-timeout-abort.conf' },
       ],
       ownDropIns: [`${etc}/kubelet.service.d/10-nodeproof.conf`],

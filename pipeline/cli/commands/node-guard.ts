@@ -56,7 +56,9 @@ async function guard(node: NodeWorld, situation: Situation, options: Request['op
     const keptOut = plan.refused.map((one) => describeRefused(one, evidence));
     const isOver = verdict.verdict === 'refuse' || plan.refused.length === 0 || node.simulated;
     if (isOver) {
-      const unmerged = verdict.verdict === 'refuse' && !node.simulated ? unmerge(evidence) : [];
+      // What could not be judged now was merged by somebody who judged it, or is found by the verdict of the boot.
+      const isRefuted = verdict.exit === exit.denied || verdict.exit === exit.untrusted;
+      const unmerged = isRefuted && !node.simulated ? unmerge(evidence) : [];
       return { verdict, judgement: plan.judgement, kept: listKept(plan), keptOut: [...masked, ...keptOut], unmerged };
     }
     maskAll(keptOut);

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { decide, Digest, type Exit, exit, exitOf, Fault, limits, type Verdict } from '../../core/index.ts';
 import { type HashingPool, openHashingPool } from '../../edge/hashing/index.ts';
-import { readStateFile, stopKubelet, writeStateFile } from '../../edge/node/index.ts';
+import { kubeletMask, readStateFile, stopKubelet, writeStateFile } from '../../edge/node/index.ts';
 import { collectEvidence, refuseSimulated } from '../../collection/index.ts';
 import { buildEvidenceIdentity, type Evidence, parseEvidence } from '../../evidence/index.ts';
 import {
@@ -103,7 +103,10 @@ async function judge(
   };
   record?.end(report, evidence);
   world.stdout.write(options.json ? renderJson(buildVerdictDocument(report)) : renderVerdict(report));
-  if (options.enforce && (verdict.exit === exit.denied || verdict.exit === exit.untrusted)) stopKubelet();
+  if (options.enforce && (verdict.exit === exit.denied || verdict.exit === exit.untrusted)) {
+    stopKubelet();
+    world.stderr.write(`nodeproof: kubelet is stopped, and masked by ${kubeletMask} until the next boot\n`);
+  }
   return verdict.exit;
 }
 

@@ -24,7 +24,7 @@ export function askCommand(command: NodeCommand): string | undefined {
   return decodeUtf8(runProgram('ask', path, parameters, patienceMilliseconds), `what ${name} printed`);
 }
 
-type Actor = 'mount' | 'systemctl' | 'systemd-confext' | 'systemd-sysext';
+type Actor = 'mount' | 'umount' | 'systemctl' | 'systemd-confext' | 'systemd-sysext';
 
 /** Has the operating system do something. Fault: file.command, also where the command is not installed. */
 export function actBy(name: Actor, parameters: readonly string[]): void {

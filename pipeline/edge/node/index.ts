@@ -5,4 +5,4 @@ export { maskEntries, unmergeExtensions } from './merge-control.ts';
 export { type NodeOptions, openNodeDirectory } from './node-directory.ts';
 export { readStateFile, writeStateFile } from './state-file.ts';
 export { writeVerdictFile } from './verdict-file.ts';
-export { isKubeletRunning, reloadUnits, startUnits, stopKubelet, stopUnits } from './unit-control.ts';
+export { isKubeletRunning, kubeletMask, reloadUnits, startUnits, stopKubelet, stopUnits } from './unit-control.ts';

@@ -1,3 +1,6 @@
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Fault } from '../../core/index.ts';
 import { actBy, askState } from './command.ts';
 
 /** Whether kubelet runs or is being started. Fault: file.command. */
@@ -5,9 +8,24 @@ export function isKubeletRunning(): boolean {
   return isActive('kubelet.service');
 }
 
-/** Fault: file.command. */
+/** Where the mask of kubelet lies: the first directory in systemd's load path that a reboot empties, so that it hides one in /etc. */
+export const kubeletMask = '/run/systemd/system.control/kubelet.service';
+
+/**
+ * Stops kubelet and keeps it from being started until the next boot: a target that upholds it would start it at once.
+ * Fault: file.command.
+ */
 export function stopKubelet(): void {
+  mkdirSync(dirname(kubeletMask), { recursive: true, mode: 0o755 });
+  rmSync(kubeletMask, { force: true });
+  symlinkSync('/dev/null', kubeletMask);
+  reloadUnits();
   stopUnits(['kubelet.service']);
+  if (isKubeletRunning())
+    throw new Fault('file.command', 'Cannot stop kubelet: it was stopped and masked, and runs', {
+      where: kubeletMask,
+      next: 'Take the node out of service by hand',
+    });
 }
 
 /** Has systemd read its units again. Fault: file.command. */

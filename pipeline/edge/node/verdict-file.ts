@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Fault } from '../../core/index.ts';
 import { replaceFile } from '../files/index.ts';
@@ -10,7 +10,8 @@ import { replaceFile } from '../files/index.ts';
 export function writeVerdictFile(path: string, text: string): void {
   const directory = dirname(path);
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o755 });
+    // Whatever the mask of the process is.
+    if (mkdirSync(directory, { recursive: true }) !== undefined) chmodSync(directory, 0o755);
     if (!lstatSync(directory).isDirectory()) throw notWritten(path, `${directory} is a link`);
     replaceFile(path, Buffer.from(text), 0o644);
   } catch (error) {
