@@ -24,13 +24,12 @@ export async function writeNode(scratch: string, sysext: string, state: 'merged'
     writeFileSync(join(scratch, name), content);
     return join(scratch, name);
   };
+  const policyPath = place('policy.yaml', policy());
+  const packPath = place('pack.json', await packOf([await setOf(merged, 'workers')]));
+  const time = '2026-11-22T12:00:00Z';
   return {
     sysexts: [join(root, kubernetesPath), place('containerd-flatcar.raw', image('containerd-flatcar.raw'))],
-    options: [
-      `--policy=${place('policy.yaml', policy())}`,
-      `--trust-pack=${place('pack.json', await packOf([await setOf(merged, 'workers')]))}`,
-      `--root=${root}`,
-      '--at=2026-11-22T12:00:00Z',
-    ],
+    options: [`--policy=${policyPath}`, `--trust-pack=${packPath}`, `--root=${root}`, `--at=${time}`],
+    places: [root, policyPath, packPath, time],
   };
 }

@@ -2,6 +2,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type BuildOptions, buildSync } from 'esbuild';
+import { placeStandaloneProgram } from '../support/standalone-program.ts';
+import type { Skipped } from './case.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 
@@ -60,6 +62,12 @@ export function bundleCli(scratch: string): readonly string[] {
   const outExtension = { '.js': '.mjs' };
   buildSync({ ...bundling, entryPoints: [join(root, cli)], outdir, outExtension, splitting: true, minify: true });
   return [process.execPath, join(outdir, 'main.mjs')];
+}
+
+/** The program of one file that nodes run, built of the checkout or given by NODEPROOF_STANDALONE. */
+export async function standaloneProgram(scratch: string): Promise<readonly string[] | Skipped> {
+  const placed = await placeStandaloneProgram(scratch);
+  return 'missing' in placed ? { skipped: placed.missing } : [placed.program];
 }
 
 /** Whether a command of the CLI exists and can print its help. */

@@ -1,6 +1,6 @@
 import type { BenchCase } from '../case.ts';
 import { writeNode } from '../made-node.ts';
-import { bundleCli, bundleProgram, findProblem, findTrueSizeFile, makeTrueSize } from '../tools.ts';
+import { bundleProgram, findProblem, findTrueSizeFile, makeTrueSize, standaloneProgram } from '../tools.ts';
 
 /** What the guard costs a boot, against reading and hashing the extensions. */
 const nodeGuard: BenchCase = {
@@ -9,8 +9,10 @@ const nodeGuard: BenchCase = {
   async prepare(scratch) {
     const sysext = findTrueSizeFile('kubernetes.raw');
     if (sysext === undefined) return { skipped: makeTrueSize };
+    const program = await standaloneProgram(scratch);
+    if ('skipped' in program) return program;
     const { sysexts, options } = await writeNode(scratch, sysext, 'unmerged');
-    const argv = [...bundleCli(scratch), 'node', 'guard', ...options];
+    const argv = [...program, 'node', 'guard', ...options];
     const problem = findProblem(argv, 'MERGE');
     if (problem !== undefined) return { failed: `nodeproof node guard: ${problem}` };
     return {

@@ -1,6 +1,13 @@
 import type { BenchCase } from '../case.ts';
 import { writeNode } from '../made-node.ts';
-import { bundleCli, bundleProgram, findProblem, findTrueSizeFile, makeTrueSize } from '../tools.ts';
+import {
+  bundleProgram,
+  findProblem,
+  findTrueSizeFile,
+  makeTrueSize,
+  nodeProgram,
+  standaloneProgram,
+} from '../tools.ts';
 
 /** The verdict on a node, against reading and hashing its extensions. */
 const nodeVerify: BenchCase = {
@@ -9,8 +16,10 @@ const nodeVerify: BenchCase = {
   async prepare(scratch) {
     const sysext = findTrueSizeFile('kubernetes.raw');
     if (sysext === undefined) return { skipped: makeTrueSize };
-    const { sysexts, options } = await writeNode(scratch, sysext, 'merged');
-    const argv = [...bundleCli(scratch), 'node', 'verify', ...options];
+    const program = await standaloneProgram(scratch);
+    if ('skipped' in program) return program;
+    const { sysexts, options, places } = await writeNode(scratch, sysext, 'merged');
+    const argv = [...program, 'node', 'verify', ...options];
     const problem = findProblem(argv, 'ADMIT');
     if (problem !== undefined) return { failed: `nodeproof node verify: ${problem}` };
     return {
@@ -23,6 +32,10 @@ const nodeVerify: BenchCase = {
         { measure: 'wallSeconds', atMost: 1.2, of: 'yardstick' },
         { measure: 'rssBytes', atMost: 150 * 1024 * 1024, of: 'itself' },
       ],
+      details: {
+        name: 'stages',
+        argv: nodeProgram('test/bench/programs/node-verify-stages.ts', ...places),
+      },
     };
   },
 };

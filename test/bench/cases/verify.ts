@@ -6,7 +6,7 @@ import { parseSigningConfig, selectServices } from '../../../pipeline/attest/sig
 import { encodeCanonicalJson } from '../../../pipeline/core/index.ts';
 import { buildKeylessSigner, givenIdentityToken } from '../../../pipeline/edge/sigstore/index.ts';
 import { githubIssuer, openLoopbackSigstore } from '../../support/loopback-sigstore/index.ts';
-import type { BenchCase } from '../case.ts';
+import type { BenchCase, MeasureBar, Preparation } from '../case.ts';
 import { bundleCli, cli, findProblem, findTool, hasCommand } from '../tools.ts';
 
 const predicateType = 'https://slsa.dev/provenance/v1';
@@ -17,43 +17,52 @@ const commit = 'a'.repeat(40);
 const verify: BenchCase = {
   name: 'verify',
   rounds: 15,
-  async prepare(scratch) {
-    const cosign = findTool('cosign');
-    if (cosign === undefined) return { skipped: 'no cosign: build it and set PEERS_DIR' };
-    if (!hasCommand('verify')) return { skipped: `there is no \`verify\` in ${cli} yet` };
-    const files = await makeRelease(scratch);
-    const theirs = [
-      cosign,
-      'verify-blob-attestation',
-      `--bundle=${files.bundle}`,
-      `--trusted-root=${files.trustedRoot}`,
-      `--type=${predicateType}`,
-      `--certificate-identity=${workflow}`,
-      `--certificate-oidc-issuer=${githubIssuer}`,
-      '--use-signed-timestamps',
-      files.artifact,
-    ];
-    const ours = [
-      ...bundleCli(scratch),
-      'verify',
-      files.artifact,
-      `--policy=${files.policy}`,
-      `--bundle=${files.bundle}`,
-      `--trusted-root=${files.trustedRoot}`,
-    ];
-    const theirProblem = findProblem(theirs);
-    if (theirProblem !== undefined) return { skipped: `cosign refuses the bundle: ${theirProblem}` };
-    const problem = findProblem(ours);
-    if (problem !== undefined) return { failed: `nodeproof verify: ${problem}` };
-    return {
-      ours: { name: 'nodeproof verify, bundled', argv: ours },
-      yardstick: { name: 'cosign verify-blob-attestation', argv: theirs },
-      bars: [{ measure: 'cpuSeconds', atMost: 4, of: 'yardstick' }],
-    };
-  },
+  prepare: (scratch) =>
+    prepareVerify(scratch, 'bundled', bundleCli(scratch), [{ measure: 'cpuSeconds', atMost: 4, of: 'yardstick' }]),
 };
 
 export default verify;
+
+/** The same question to cosign and to a program of ours. */
+export async function prepareVerify(
+  scratch: string,
+  what: string,
+  program: readonly string[],
+  bars: readonly MeasureBar[],
+): Promise<Preparation> {
+  const cosign = findTool('cosign');
+  if (cosign === undefined) return { skipped: 'no cosign: build it and set PEERS_DIR' };
+  if (!hasCommand('verify')) return { skipped: `there is no \`verify\` in ${cli} yet` };
+  const files = await makeRelease(scratch);
+  const theirs = [
+    cosign,
+    'verify-blob-attestation',
+    `--bundle=${files.bundle}`,
+    `--trusted-root=${files.trustedRoot}`,
+    `--type=${predicateType}`,
+    `--certificate-identity=${workflow}`,
+    `--certificate-oidc-issuer=${githubIssuer}`,
+    '--use-signed-timestamps',
+    files.artifact,
+  ];
+  const ours = [
+    ...program,
+    'verify',
+    files.artifact,
+    `--policy=${files.policy}`,
+    `--bundle=${files.bundle}`,
+    `--trusted-root=${files.trustedRoot}`,
+  ];
+  const theirProblem = findProblem(theirs);
+  if (theirProblem !== undefined) return { skipped: `cosign refuses the bundle: ${theirProblem}` };
+  const problem = findProblem(ours);
+  if (problem !== undefined) return { failed: `nodeproof verify: ${problem}` };
+  return {
+    ours: { name: `nodeproof verify, ${what}`, argv: ours },
+    yardstick: { name: 'cosign verify-blob-attestation', argv: theirs },
+    bars,
+  };
+}
 
 type Files = Readonly<Record<'artifact' | 'bundle' | 'trustedRoot' | 'policy', string>>;
 
