@@ -35,7 +35,7 @@ function guard({ strict }: InstallationSettings): Unit {
         'Conflicts=shutdown.target',
       ],
       Service: [
-        ...oneshot,
+        ...oneshotWithin(90),
         '# It does not stay active: each later start of a unit that merges asks again.',
         `ExecStart=${places.program} node guard ${given}${strict ? ' --strict' : ''}`,
         ...clean,
@@ -69,7 +69,7 @@ function verify(): Unit {
         'StartLimitBurst=5',
       ],
       Service: [
-        ...oneshot,
+        ...oneshotWithin(90),
         'RemainAfterExit=yes',
         `ExecStart=${places.program} node verify --boot ${given}`,
         ...clean,
@@ -92,7 +92,7 @@ function check({ enforce }: InstallationSettings): Unit {
         `After=nodeproof-verify.service ${mergingUnits.join(' ')}`,
       ],
       Service: [
-        ...oneshot,
+        ...oneshotWithin(90),
         `ExecStart=${places.program} node verify --record${enforce ? ' --enforce' : ''} ${given}`,
         ...clean,
         ...hardened(lookingCapabilities),
@@ -144,7 +144,7 @@ function join(): Unit {
         'Before=kubeadm.service',
       ],
       Service: [
-        ...oneshot,
+        ...oneshotWithin(90),
         `ExecStart=${places.program} node verify --join ${given}`,
         ...clean,
         ...hardened(lookingCapabilities),
@@ -154,7 +154,10 @@ function join(): Unit {
   };
 }
 
-/** Fetches what was signed since. Untrusted transport: what does not count under the policy is not taken. */
+/**
+ * Fetches what was signed since. Untrusted transport: what does not count under the policy is not taken. The state tells
+ * whether the pack is one that the node still accepts; an older one is not refreshed.
+ */
 function refresh({ stores }: InstallationSettings): readonly Unit[] {
   if (stores.length === 0) return [];
   return [
@@ -169,7 +172,8 @@ function refresh({ stores }: InstallationSettings): readonly Unit[] {
           'After=network-online.target',
         ],
         Service: [
-          ...oneshot,
+          '# Servers have five minutes to answer. What is killed has written nothing.',
+          ...oneshotWithin(900),
           `ExecStart=${places.program} trust refresh ${given} --state ${places.state} ${stores.map((store) => `--from ${quoteArgument(store)}`).join(' ')}`,
           ...clean,
           'NoNewPrivileges=yes',
@@ -227,12 +231,14 @@ const lookAgain = [
   'ExecReload=-+/usr/bin/systemctl start --no-block nodeproof-check.service',
 ];
 
-const oneshot = [
-  'Type=oneshot',
-  'TimeoutStartSec=90',
-  'StandardOutput=journal+console',
-  'StandardError=journal+console',
-] as const;
+function oneshotWithin(seconds: number): readonly string[] {
+  return [
+    'Type=oneshot',
+    `TimeoutStartSec=${seconds}`,
+    'StandardOutput=journal+console',
+    'StandardError=journal+console',
+  ];
+}
 
 /**
  * Variables by which the loader, the runtime or the C library would let someone else's code or data in. The environment of
