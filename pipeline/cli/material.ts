@@ -92,7 +92,7 @@ export function readMaterial(options: MaterialOptions, policy: Policy, world: Wo
   };
 }
 
-/** What one pack alone gives to judge by: its bundles, and what the policy pins of its roots and keys. Fault: trusted-root.field. */
+/** What one pack alone gives to judge by: its bundles, and the roots and keys that the policy pins. Fault: trusted-root.field. */
 export function packMaterial(path: string, pack: TrustPack, policy: Policy): Material {
   const { anchors, missing } = openAnchors(policy.trust, pack);
   const bundles = distinct(packedBundles({ path, pack }));

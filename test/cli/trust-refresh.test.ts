@@ -1,235 +1,211 @@
-import { spawn, spawnSync } from 'node:child_process';
-import {
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { Digest, type Json, limits } from '../../pipeline/core/index.ts';
-import { revocationSubject } from '../../pipeline/policy/index.ts';
-import { identityDigest, type NodeIdentity } from '../../pipeline/release/index.ts';
-import { encodeTrustPack, parseTrustPack, type TrustPackContent } from '../../pipeline/trust/index.ts';
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Digest, type Json } from '../../pipeline/core/index.ts';
 import { makeTemporaryFolder } from '../edge/files/temporary-folder.ts';
-import { stableNode } from '../evidence/made-node.ts';
-import { writeMadeNode } from '../evidence/made-node-directory.ts';
 import {
-  encodePolicy,
   encodeStatement,
-  honestEvidence,
-  identityOf,
   imageSha256,
   keys,
   nodeSetStatement,
-  now,
   provenanceStatement,
-  revocationStatement,
   sha256,
-  signStatement,
   stranger,
-  type TestKey,
   type TestStatement,
 } from '../policy/red-team-release.ts';
-import { runCommandLine } from '../support/command-line.ts';
-import { type LoopbackRegistry, openLoopbackRegistry } from '../support/loopback-registry.ts';
-import { writeMadeStore } from '../support/made-store.ts';
+import { buildElfImage } from '../support/elf-image.ts';
+import { asked, bundles, next, nextStatement, nothing, RefreshedNode, revoke, sign } from './refreshed-node.ts';
 
-const folder = makeTemporaryFolder();
-const packPath = join(folder, 'trust-pack.json');
-const identity = identityOf(await honestEvidence());
-const [member] = identity.sysexts;
-if (member === undefined) throw new TypeError('the node has a sysext');
+const node = new RefreshedNode(makeTemporaryFolder());
+const { folder, packPath } = node;
 
-/** The release after the one that the node runs: another system, one extension of the same bytes. */
-const next: NodeIdentity = {
-  ...identity,
-  os: { ...identity.os, versionId: '4700.1.0', usrHash: '7'.repeat(64) },
-  sysexts: [member],
-};
-const listed = {
-  identity: identityDigest(identity),
-  member: Digest.fromHex('sha256', member.sha256),
-  next: identityDigest(next),
-  image: Digest.fromHex('sha256', imageSha256),
-};
+beforeEach(() => node.reset());
 
-const sign = (key: TestKey, statement: TestStatement) => signStatement(key, statement) as Json;
-const bytesOf = (bundle: Json) => Buffer.from(JSON.stringify(bundle));
-const ownSet = sign(keys.release, nodeSetStatement(identity));
-const nextSet = sign(keys.release, nodeSetStatement(next, { name: 'workers-next' }));
-const revoke = (revoked: object, subject: Digest, key: TestKey = keys.security) =>
-  sign(key, {
-    ...revocationStatement({ ...revoked, why: 'a hole' }),
-    subject: [{ digest: { sha256: subject.hex } }],
+const texts = (documents: readonly Json[]) => documents.map((document) => JSON.stringify(document));
+
+describe('trust refresh adds', () => {
+  test('the node set of the next release, found by an extension that both have', async () => {
+    node.offer([bundles.next], [asked.shared]);
+    const outcome = await node.refresh();
+    expect(outcome).toMatchObject({ exit: 0, isChanged: true, added: { ...nothing, nodeSets: 1 }, passedOver: [] });
+    expect(outcome.identity).toBe(Digest.format(asked.identity));
+    expect(outcome.trustPack).toMatchObject({ version: 5, bundles: 2, revocations: 1 });
+    const [, added] = node.readPack().bundles as { dsseEnvelope: object }[];
+    expect(added?.dsseEnvelope).toEqual((bundles.next as { dsseEnvelope: object }).dsseEnvelope);
   });
-const olderRevocation = revoke({ versionId: '4000.0.0' }, revocationSubject);
-const ownRevocation = revoke({ versionId: identity.os.versionId }, revocationSubject);
 
-const content: TrustPackContent = {
-  name: 'workers',
-  version: 5,
-  issuedAt: '2026-11-01T12:00:00Z',
-  expiresAt: '2027-03-01T00:00:00Z',
-  trustedRoots: [],
-  publicKeys: Object.values(keys).map(({ pem }) => pem),
-  bundles: [ownSet],
-  revocations: [olderRevocation],
-};
+  test('the node set of the node itself to a pack that has none, and the node verifies', async () => {
+    node.writePack({ bundles: [] });
+    expect((await node.verify()).verdict).toBe('refuse');
+    node.offer([bundles.own], [asked.identity]);
+    expect((await node.refresh()).added).toEqual({ ...nothing, nodeSets: 1 });
+    expect(await node.verify()).toEqual({ verdict: 'admit', codes: [] });
+  });
 
-let registry: LoopbackRegistry;
-beforeAll(async () => {
-  registry = await openLoopbackRegistry();
-  writeMadeNode(join(folder, 'root'), stableNode);
+  test('a revocation, and the node verifies no more', async () => {
+    expect((await node.verify()).verdict).toBe('admit');
+    node.offer([bundles.ownRevocation], [asked.revocations]);
+    expect((await node.refresh()).added).toEqual({ ...nothing, revocations: 1 });
+    expect(await node.verify()).toEqual({ verdict: 'refuse', codes: ['revoked.version'] });
+  });
+
+  test.each([
+    ['the set that the node runs', asked.identity],
+    ['a file of that set', asked.image],
+    ['a set that it was led to', asked.next],
+  ])('what revokes %s, listed under that', async (_what, subject) => {
+    node.offer([bundles.next], [asked.shared]);
+    node.offer([sign(keys.security, revoke({ sha256: subject.hex }, subject))], [subject], 'other');
+    const { added } = await node.refresh('directory:store', 'directory:other');
+    expect(added).toEqual({ ...nothing, nodeSets: 1, revocations: 1 });
+  });
+
+  test('the provenance and SBOMs that the policy wants and a set names, and no others', async () => {
+    const file = [{ name: 'node.bin', digest: { sha256: imageSha256 } }];
+    const statements: readonly TestStatement[] = [
+      provenanceStatement(file),
+      { predicateType: 'https://cyclonedx.org/bom', subject: file, predicate: { bomFormat: 'CycloneDX' } },
+    ];
+    const pins = statements.map((statement) => ({
+      predicateType: statement.predicateType,
+      subject: 'node.bin',
+      sha256: sha256(encodeStatement(statement)),
+    }));
+    const offered = [
+      sign(keys.release, nodeSetStatement(next, { statements: pins })),
+      ...statements.map((statement) => sign(keys.builds, statement)),
+      sign(keys.builds, provenanceStatement(file, 'https://ci.example/another-build')),
+    ];
+    node.offer(offered, [asked.shared, asked.image]);
+    expect(await node.refresh()).toMatchObject({ added: { ...nothing, nodeSets: 1 }, unneeded: 3 });
+    node.writePolicy({ require: { provenance: true, sbom: true } });
+    expect(await node.refresh()).toMatchObject({ added: { ...nothing, provenance: 1, sboms: 1 }, unneeded: 1 });
+    expect(await node.refresh()).toMatchObject({ isChanged: false, unneeded: 1 });
+  });
+
+  test('with match: members provenance of an extension by who may attest it', async () => {
+    node.writePolicy({ allow: { 'node-set': ['release'], member: { kubernetes: ['builds'] } } }, { match: 'members' });
+    const built = provenanceStatement([{ name: 'kubernetes.raw', digest: { sha256: asked.shared.hex } }]);
+    node.offer([sign(stranger, built), sign(keys.release, built), sign(keys.builds, built)], [asked.shared]);
+    const { added, passedOver } = await node.refresh();
+    expect(added).toEqual({ ...nothing, provenance: 1 });
+    expect(passedOver.map(({ code }) => code)).toEqual(['signature.no-key', 'attestation.kind']);
+  });
 });
-afterAll(() => registry[Symbol.asyncDispose]());
 
-beforeEach(() => {
-  registry.interfere = null;
-  for (const name of ['store', 'other', 'state.json']) rmSync(join(folder, name), { recursive: true, force: true });
-  rmSync(packPath, { force: true });
-  writeFileSync(join(folder, 'policy.yaml'), encodePolicy());
-  writePack();
-});
-
-function writePack(changes: Partial<TrustPackContent> = {}): void {
-  writeFileSync(packPath, encodeTrustPack({ ...content, ...changes }), { mode: 0o600 });
-  utimesSync(packPath, 1_000_000_000, 1_000_000_000);
-}
-
-/** A store that lists these bundles under what the node asks for, and under what it is led on to. */
-function offer(bundles: readonly Json[], name = 'store'): void {
-  writeMadeStore(join(folder, name), [...Object.values(listed), revocationSubject], bundles.map(bytesOf));
-}
-
-const given = ['--policy', 'policy.yaml', '--trust-pack', 'trust-pack.json'];
-const run = (...args: readonly string[]) => runCommandLine(args, { directory: folder, now });
-const refreshFrom = (stores: readonly string[], ...more: readonly string[]) =>
-  run('trust', 'refresh', ...given, '--root', 'root', '--from', ...stores, ...more, '--json');
-
-type Document = {
-  readonly trustPack: { readonly version: number; readonly bundles: number; readonly revocations: number };
-  readonly isChanged: boolean;
-  readonly identity: string | null;
-  readonly missingAnchors: readonly string[];
-  readonly added: Readonly<Record<'nodeSets' | 'revocations' | 'provenance' | 'sboms', number>>;
-  readonly unneeded: number;
-  readonly passedOver: readonly { readonly code: string; readonly count: number; readonly message: string }[];
-  readonly unreadRevocations: readonly { readonly code: string }[];
-  readonly silences: readonly { readonly store: string; readonly code: string }[];
-  readonly refused: readonly { readonly code: string }[];
-};
-
-/** A refresh from directory:store, or from the stores that are named. */
-async function refresh(...stores: readonly string[]): Promise<Document & { readonly exit: number }> {
-  const { exit, json, stderr } = await refreshFrom(stores.length === 0 ? ['directory:store'] : stores);
-  expect(stderr).toBe('');
-  return { ...(json as Document), exit };
-}
-
-const readPack = () => parseTrustPack(readFileSync(packPath));
-const isUntouched = () => statSync(packPath).mtimeMs === 1_000_000_000_000;
-const none = { nodeSets: 0, revocations: 0, provenance: 0, sboms: 0 };
-
-async function verifyNode(root = 'root') {
-  const { exit, json } = await run('node', 'verify', ...given, '--root', root, '--json');
-  const { verdict, findings } = json as { verdict: string; findings: readonly { code: string }[] };
-  return { exit, verdict, codes: findings.map(({ code }) => code) };
-}
-
-describe('trust refresh', () => {
-  test('adds the node set of the next release, found by an extension that both have', async () => {
-    writeMadeStore(join(folder, 'store'), [listed.member], [bytesOf(nextSet)]);
-    const outcome = await refresh();
-    expect(outcome).toMatchObject({ exit: 0, isChanged: true, added: { ...none, nodeSets: 1 }, passedOver: [] });
-    expect(outcome.identity).toBe(Digest.format(listed.identity));
-    expect(readPack().bundles.map((bundle) => JSON.stringify(bundle))).toEqual(
-      [ownSet, withDefaults(nextSet)].map((bundle) => JSON.stringify(bundle)),
-    );
+describe('trust refresh keeps', () => {
+  test('what the pack has, in its order, and its name, version and times', async () => {
+    const before = node.readPack();
+    node.offer([
+      bundles.ownRevocation,
+      bundles.next,
+      sign(keys.release, nodeSetStatement({ ...next, confexts: [] }, {}, [])),
+    ]);
+    await node.refresh();
+    const after = node.readPack();
+    expect(texts(after.bundles).slice(0, 1)).toEqual(texts(before.bundles));
+    expect(texts(after.revocations).slice(0, 1)).toEqual(texts(before.revocations));
+    expect([after.bundles.length, after.revocations.length]).toEqual([3, 2]);
+    const factsOf = ({ name, version, issuedAt, expiresAt, trustedRoots, publicKeys }: typeof after) => [
+      { name, version, issuedAt, expiresAt, trustedRoots },
+      publicKeys.map(({ spkiSha256 }) => spkiSha256),
+    ];
+    expect(factsOf(after)).toEqual(factsOf(before));
   });
 
-  test('adds a revocation, and the node verifies no more', async () => {
-    expect((await verifyNode()).verdict).toBe('admit');
-    writeMadeStore(join(folder, 'store'), [revocationSubject], [bytesOf(ownRevocation)]);
-    expect((await refresh()).added).toEqual({ ...none, revocations: 1 });
-    expect(await verifyNode()).toEqual({ exit: 1, verdict: 'refuse', codes: ['revoked.version'] });
-    expect(readPack().revocations).toHaveLength(2);
+  test('a revocation that the pack has though no store has it any more', async () => {
+    node.writePack({ revocations: [bundles.olderRevocation, bundles.ownRevocation] });
+    node.offer([bundles.next]);
+    await node.refresh();
+    expect(await node.verify()).toEqual({ verdict: 'refuse', codes: ['revoked.version'] });
   });
 
-  test('finds what revokes a set that it was led to, under the identity of that set', async () => {
-    writeMadeStore(join(folder, 'store'), [listed.member], [bytesOf(nextSet)]);
-    const revoked = revoke({ identityDigest: Digest.format(listed.next) }, listed.next);
-    writeMadeStore(join(folder, 'other'), [listed.next], [bytesOf(revoked)]);
-    expect((await refresh('directory:store', 'directory:other')).added).toEqual({
-      ...none,
-      nodeSets: 1,
-      revocations: 1,
-    });
-  });
-
-  test('keeps what the pack has, in its order, and its name, version and times', async () => {
-    const before = readPack();
-    offer([ownRevocation, nextSet, sign(keys.release, nodeSetStatement({ ...next, sysexts: identity.sysexts }))]);
-    expect((await refresh()).added).toEqual({ ...none, nodeSets: 2, revocations: 1 });
-    const { bundles, revocations, sha256: _, publicKeys, ...facts } = readPack();
-    expect(bundles.slice(0, 1)).toEqual(before.bundles);
-    expect(revocations.slice(0, 1)).toEqual(before.revocations);
-    expect(publicKeys.map(({ spkiSha256 }) => spkiSha256)).toEqual(
-      before.publicKeys.map(({ spkiSha256 }) => spkiSha256),
-    );
-    const { name, version, issuedAt, expiresAt } = content;
-    expect(facts).toEqual({ name, version, issuedAt, expiresAt, trustedRoots: [] });
-  });
-
-  test('writes for its owner alone, and leaves nothing else', async () => {
-    const before = readdirSync(folder).toSorted();
-    offer([nextSet]);
-    await refresh();
+  test('the pack for its owner alone, and leaves nothing beside it', async () => {
+    node.offer([bundles.next]);
+    const before = readdirSync(folder);
+    await node.refresh();
     expect(statSync(packPath).mode & 0o777).toBe(0o600);
-    expect(readdirSync(folder).toSorted()).toEqual([...before, 'store'].toSorted());
+    expect(readdirSync(folder)).toEqual(before);
   });
 
-  test('does nothing the second time, nor with what the pack has', async () => {
-    offer([nextSet, ownRevocation, ownSet]);
-    await refresh();
+  test('the file as it is where there is nothing new', async () => {
+    node.offer([bundles.own], [asked.identity, asked.shared]);
+    node.offer([bundles.olderRevocation], [asked.revocations]);
+    expect(await node.refresh()).toMatchObject({ exit: 0, isChanged: false, added: nothing, passedOver: [] });
+    expect(node.isUntouched()).toBe(true);
+  });
+
+  test('the file as it is the second time', async () => {
+    node.offer([bundles.next, bundles.ownRevocation]);
+    await node.refresh();
     const before = readFileSync(packPath);
-    utimesSync(packPath, 1_000_000_000, 1_000_000_000);
-    expect(await refresh()).toMatchObject({ exit: 0, isChanged: false, added: none, unneeded: 0 });
-    expect([readFileSync(packPath).equals(before), isUntouched()]).toEqual([true, true]);
+    node.age();
+    expect(await node.refresh()).toMatchObject({ exit: 0, isChanged: false, added: nothing });
+    expect([node.isUntouched(), readFileSync(packPath).equals(before)]).toEqual([true, true]);
   });
 
-  test('asks nobody what the pack does not lead to', async () => {
-    offer([]);
-    expect(await refresh()).toMatchObject({ exit: 0, isChanged: false, added: none, unneeded: 0 });
-    expect(isUntouched()).toBe(true);
-  });
-
-  test('tells it to people in lines', async () => {
-    offer([nextSet, ownRevocation, sign(stranger, nodeSetStatement(next))]);
-    const { stdout } = await run(
-      'trust',
-      'refresh',
-      ...given,
-      '--root',
-      'root',
-      '--from',
-      'directory:store',
-      'directory:nowhere',
-    );
-    expect(stdout.replaceAll(folder, '')).toMatchSnapshot();
+  test('what it added where node install installs the same pack again', async () => {
+    node.writePack({ bundles: [bundles.own] });
+    renameSync(packPath, join(folder, 'given.json'));
+    writeFileSync(join(folder, 'program'), buildElfImage({ sections: [] }));
+    const install = async () => {
+      const more = ['--policy', 'policy.yaml', '--trust-pack', 'given.json', '--program', 'program'];
+      return (await node.run('node', 'install', '--root', 'installed', ...more)).stdout;
+    };
+    mkdirSync(join(folder, 'installed'));
+    await install();
+    renameSync(join(folder, 'installed/var/lib/nodeproof/trust-pack.json'), packPath);
+    node.offer([bundles.next, bundles.ownRevocation]);
+    await node.refresh();
+    renameSync(packPath, join(folder, 'installed/var/lib/nodeproof/trust-pack.json'));
+    expect(await install()).not.toContain('changed  ');
+    renameSync(join(folder, 'installed/var/lib/nodeproof/trust-pack.json'), packPath);
+    expect(node.readPack()).toMatchObject({ bundles: { length: 2 }, revocations: { length: 2 } });
   });
 });
 
-/** A bundle in the pack has what its fields stand for where they are not there. */
-function withDefaults(bundle: Json): Json {
-  const { mediaType, verificationMaterial, dsseEnvelope } = bundle as {
-    mediaType: Json;
-    verificationMaterial: { [key: string]: Json };
-    dsseEnvelope: { [key: string]: Json };
-  };
-  return { mediaType, verificationMaterial: { ...verificationMaterial, tlogEntries: [] }, dsseEnvelope };
-}
+/** What a store offers that does not count, and why it is passed over; without a reason it is of no use here. */
+const refusals: readonly (readonly [string, Json, string | null])[] = [
+  ['a node set by a stranger', sign(stranger, nextStatement), 'signature.no-key'],
+  ['a node set by who may sign other things', sign(keys.builds, nextStatement), 'signer.key'],
+  [
+    'a revocation by who may sign node sets',
+    sign(keys.release, revoke({ signer: 'builds' }, asked.revocations)),
+    'signer.key',
+  ],
+  ['a revocation by a stranger', sign(stranger, revoke({ signer: 'release' }, asked.revocations)), 'signature.no-key'],
+  [
+    'a node set that does not bind its identity',
+    sign(keys.release, { ...nextStatement, subject: nextStatement.subject.slice(1) }),
+    'node-set.identity-subject',
+  ],
+  ['a node set whose predicate is none', sign(keys.release, { ...nextStatement, predicate: {} }), 'node-set.field'],
+  [
+    'a node set as another predicate',
+    sign(keys.release, { ...nextStatement, predicateType: 'https://example.com/other' }),
+    null,
+  ],
+  [
+    'provenance that the policy does not want',
+    sign(keys.builds, provenanceStatement([{ digest: { sha256: imageSha256 } }])),
+    null,
+  ],
+  ['a bundle that is none', { mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json' }, 'bundle.field'],
+  ['junk', 7, 'bundle.field'],
+];
+
+describe('trust refresh does not take', () => {
+  test.each(refusals)('%s', async (_what, bundle, code) => {
+    node.offer([bundle], [asked.identity, asked.shared, asked.image, asked.revocations]);
+    const outcome = await node.refresh();
+    expect(outcome).toMatchObject({ exit: 0, isChanged: false, added: nothing });
+    const codes = outcome.passedOver.map((one) => one.code);
+    expect(code === null ? outcome.unneeded : codes).toEqual(code === null ? 1 : expect.arrayContaining([code]));
+    expect(node.isUntouched()).toBe(true);
+  });
+
+  test.each(refusals)('%s, and takes the good ones beside it', async (_what, bundle) => {
+    node.offer([bundle, bundles.next, bundles.ownRevocation]);
+    expect((await node.refresh()).added).toEqual({ ...nothing, nodeSets: 1, revocations: 1 });
+  });
+});

@@ -122,7 +122,10 @@ async function readPayload(
   };
 }
 
-/** What a node accepted stays the least that it accepts, and what a refresh added to this pack stays. Faults: config.pack, trust-pack.*, file.*. */
+/**
+ * What a node accepted stays the least that it accepts, and what a refresh added to this very pack stays.
+ * Faults: config.pack, trust-pack.*, file.*.
+ */
 function readPack(
   path: string,
   policy: Policy,

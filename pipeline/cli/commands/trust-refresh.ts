@@ -38,7 +38,7 @@ export const runTrustRefresh: Run<typeof trustRefreshCommand> = async (request) 
   const since = pickSignedSince(offered, situation);
   const report: RefreshReport = {
     path: shown,
-    pack: inFile(shown, () => addToPack(path, installed, pack, since)),
+    pack: addToPack(path, installed, pack, since),
     identity: digests[0] ?? null,
     missingAnchors: material.missingAnchors,
     since,
@@ -59,10 +59,11 @@ const nothing = {
 function addToPack(path: string, installed: Uint8Array, pack: TrustPack, { taken }: SignedSince): TrustPack {
   if (taken.length === 0) return pack;
   const isRevocation = ({ kind }: SignedSince['taken'][number]) => kind === 'revocation';
-  const bytes = extendTrustPack(pack, {
+  const more = {
     bundles: taken.filter((one) => !isRevocation(one)).map(({ bundle }) => bundle),
     revocations: taken.filter(isRevocation).map(({ bundle }) => bundle),
-  });
+  };
+  const bytes = inFile(path, () => extendTrustPack(pack, more));
   replaceTrustPackFile(path, installed, bytes);
   return parseTrustPack(bytes);
 }
