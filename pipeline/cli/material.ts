@@ -92,6 +92,13 @@ export function readMaterial(options: MaterialOptions, policy: Policy, world: Wo
   };
 }
 
+/** What one pack alone gives to judge by: its bundles, and the roots and keys that the policy pins. Fault: trusted-root.field. */
+export function packMaterial(path: string, pack: TrustPack, policy: Policy): Material {
+  const { anchors, missing } = openAnchors(policy.trust, pack);
+  const bundles = distinct(packedBundles({ path, pack }));
+  return { anchors, missingAnchors: missing, bundles, pack, silences: [] };
+}
+
 type NamedPack = { readonly path: string; readonly pack: TrustPack };
 
 function readPack(world: World, path: string): NamedPack {

@@ -4,7 +4,7 @@ import { openFileSource } from '../edge/files/index.ts';
 import { openHashingPool } from '../edge/hashing/index.ts';
 import { architectureOf, elfHeaderBytes, parseElfHeader } from '../formats/elf/index.ts';
 import { pickNodeBundles, type Policy } from '../policy/index.ts';
-import { encodeTrustPack, openAnchors, parseTrustPack, type TrustPack } from '../trust/index.ts';
+import { encodeTrustPack, listPackContent, openAnchors, parseTrustPack, type TrustPack } from '../trust/index.ts';
 import { inFile, readInput } from './inputs.ts';
 import { openStores } from './stores.ts';
 import { noStoreOptions } from './table.ts';
@@ -35,14 +35,14 @@ export function readNodePack(path: string, policy: Policy, world: World, hasStor
     ...policy.trust.roots.map((root) => root.sha256),
     ...policy.trust.keys.map((key) => key.spkiSha256),
   ]);
-  const bytes = encodeTrustPack({
-    ...given,
-    trustedRoots: given.trustedRoots.filter(({ sha256 }) => pinned.has(sha256)).map(({ json }) => json),
-    publicKeys: given.publicKeys
-      .filter(({ spkiSha256 }) => pinned.has(spkiSha256))
-      .map(({ key }) => key.export({ type: 'spki', format: 'pem' }).toString()),
-    bundles,
-  });
+  const bytes = encodeTrustPack(
+    listPackContent({
+      ...given,
+      trustedRoots: given.trustedRoots.filter(({ sha256 }) => pinned.has(sha256)),
+      publicKeys: given.publicKeys.filter(({ spkiSha256 }) => pinned.has(spkiSha256)),
+      bundles,
+    }),
+  );
   return { version: given.version, bytes, bundles: bundles.length, givenBundles: given.bundles.length, notes };
 }
 

@@ -120,19 +120,22 @@ export const publishCommand = {
 } as const satisfies CommandSpec;
 
 /** Where bundles are looked for, and what of it is kept. */
+const from = list(
+  'STORE',
+  'directory:PATH, directory:https://HOST/PATH, oci:HOST/REPOSITORY, github-attestations:OWNER[/REPO] or release:OWNER/REPO@TAG, asked in this order',
+);
+const cache = text(
+  'DIR',
+  'keep what was found, as a directory store does, and send for no byte twice; lists are always asked for, nothing is ever thrown away',
+);
+const searchTimeout = text(
+  'SECONDS',
+  'for all that servers are asked for together, 300 without it (60 for node verify --join); one that is cut off gave no answer',
+);
 const searchOptions = {
-  from: list(
-    'STORE',
-    'directory:PATH, directory:https://HOST/PATH, oci:HOST/REPOSITORY, github-attestations:OWNER[/REPO] or release:OWNER/REPO@TAG, asked in this order',
-  ),
-  cache: text(
-    'DIR',
-    'keep what was found, as a directory store does, and send for no byte twice; lists are always asked for, nothing is ever thrown away',
-  ),
-  'search-timeout': text(
-    'SECONDS',
-    'for all that servers are asked for together, 300 without it (60 for node verify --join); one that is cut off gave no answer',
-  ),
+  from,
+  cache,
+  'search-timeout': searchTimeout,
   offline: flag('open no socket: only paths are allowed as stores; without any, --cache answers alone'),
   ...storeOptions,
 };
@@ -263,6 +266,30 @@ export const trustShowCommand = {
   examples: ['nodeproof trust show workers.trust-pack.json', 'nodeproof trust show release.pub'],
 } as const satisfies CommandSpec;
 
+const state = text('FILE', 'what was accepted before (default: /var/lib/nodeproof/state.json of the node)');
+
+export const trustRefreshCommand = {
+  path: ['trust', 'refresh'],
+  summary: 'add to an installed trust pack what was signed since',
+  details:
+    'Asks stores for what there is about the identity and the extensions of this node, about what that leads on to, and for revocations, and puts into the trust pack the node sets and revocations that count under the policy, with the provenance and SBOMs that it wants. A store is untrusted transport: all else is passed over and told. Nothing of the pack is dropped, and its name, version, issue and expiry stay as its operator delivered them: nobody signs these, so a store could make them up, and a pack that is too old stays too old. A pack or policy that node verify refuses as old is not refreshed (exit 1). Where a store gives no whole answer, what the others gave is taken all the same, with exit 4; a revocation by who may revoke that cannot be read is exit 3.',
+  operand: null,
+  options: {
+    policy,
+    'trust-pack': requiredText('FILE', 'the installed trust pack, which is replaced as a whole where there is more'),
+    from: { ...from, required: true },
+    root: text('DIR', 'a mounted or made-up root instead of this node'),
+    state,
+    cache,
+    'search-timeout': searchTimeout,
+    ...storeOptions,
+    json,
+  },
+  examples: [
+    'nodeproof trust refresh --policy /var/lib/nodeproof/policy.yaml --trust-pack /var/lib/nodeproof/trust-pack.json --from oci:ghcr.io/acme/nodes',
+  ],
+} as const satisfies CommandSpec;
+
 const digestCache = text(
   'FILE',
   'digests of extensions told before, of files with the same numbers: for quick audits, refused with --join',
@@ -308,7 +335,7 @@ export const nodeVerifyCommand = {
     'public-key': publicKey,
     root: text('DIR', 'a mounted or made-up root instead of this node'),
     evidence: text('FILE', 'evidence that node collect wrote, instead of collecting it now'),
-    state: text('FILE', 'what was accepted before (default: /var/lib/nodeproof/state.json of the node)'),
+    state,
     ...purposeOptions,
     at,
     'digest-cache': digestCache,
@@ -373,7 +400,7 @@ export const nodeGuardCommand = {
     'trusted-root': trustedRoot,
     'public-key': publicKey,
     root: text('DIR', 'a mounted or made-up root instead of this node: tells what would be masked'),
-    state: text('FILE', 'what was accepted before (default: /var/lib/nodeproof/state.json of the node)'),
+    state,
     strict: flag('let nothing be merged where anything is refused'),
     at,
     json,
@@ -463,6 +490,7 @@ export const commandRows: readonly Row[] = [
   row(policySchemaCommand, async () => (await import('./commands/policy-schema.ts')).runPolicySchema),
   row(trustPackCommand, async () => (await import('./commands/trust-pack.ts')).runTrustPack),
   row(trustShowCommand, async () => (await import('./commands/trust-show.ts')).runTrustShow),
+  row(trustRefreshCommand, async () => (await import('./commands/trust-refresh.ts')).runTrustRefresh),
   row(nodeCollectCommand, async () => (await import('./commands/node-collect.ts')).runNodeCollect),
   row(nodeVerifyCommand, async () => (await import('./commands/node-verify.ts')).runNodeVerify),
   row(nodeGuardCommand, async () => (await import('./commands/node-guard.ts')).runNodeGuard),
@@ -477,5 +505,5 @@ export const groupSummaries: Readonly<Record<string, string>> = {
   node: 'evidence from a node, and the verdict on it',
   policy: 'lint, test, explain and describe policies',
   sysext: 'make sysexts that systemd itself can check',
-  trust: 'make and read trust packs',
+  trust: 'make, read and refresh trust packs',
 };

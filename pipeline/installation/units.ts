@@ -36,7 +36,7 @@ function guard({ strict }: InstallationSettings): Unit {
         ...refuseManualStop,
       ],
       Service: [
-        ...oneshot,
+        ...oneshotWithin(90),
         '# It does not stay active: each later start of a unit that merges asks again.',
         `ExecStart=${places.program} node guard ${given}${strict ? ' --strict' : ''}`,
         ...clean,
@@ -71,7 +71,7 @@ function verify(): Unit {
         ...refuseManualStop,
       ],
       Service: [
-        ...oneshot,
+        ...oneshotWithin(90),
         'RemainAfterExit=yes',
         `ExecStart=${places.program} node verify --boot ${given}`,
         ...clean,
@@ -96,7 +96,7 @@ function check({ enforce }: InstallationSettings): Unit {
         'StartLimitIntervalSec=0',
       ],
       Service: [
-        ...oneshot,
+        ...oneshotWithin(90),
         `ExecStart=${places.program} node verify --record${enforce ? ' --enforce' : ''} ${given}`,
         ...clean,
         ...hardened(lookingCapabilities),
@@ -148,7 +148,7 @@ function join(): Unit {
         'Before=kubeadm.service',
       ],
       Service: [
-        ...oneshot,
+        ...oneshotWithin(90),
         `ExecStart=${places.program} node verify --join ${given}`,
         ...clean,
         ...hardened(lookingCapabilities),
@@ -158,7 +158,10 @@ function join(): Unit {
   };
 }
 
-/** Fetches what was signed since. Untrusted transport: what does not count under the policy is not taken. */
+/**
+ * Fetches what was signed since. Untrusted transport: what does not count under the policy is not taken. The state tells
+ * whether the pack is one that the node still accepts; an older one is not refreshed.
+ */
 function refresh({ stores }: InstallationSettings): readonly Unit[] {
   if (stores.length === 0) return [];
   return [
@@ -173,7 +176,8 @@ function refresh({ stores }: InstallationSettings): readonly Unit[] {
           'After=network-online.target',
         ],
         Service: [
-          ...oneshot,
+          '# Servers have five minutes to answer. What is killed has written nothing.',
+          ...oneshotWithin(900),
           `ExecStart=${places.program} trust refresh ${given} --state ${places.state} ${stores.map((store) => `--from ${quoteArgument(store)}`).join(' ')}`,
           ...clean,
           'NoNewPrivileges=yes',
@@ -200,10 +204,7 @@ export function listDropIns(): readonly { readonly unit: string; readonly conten
   const merging = mergingUnits.map((unit) => ({
     unit,
     content: renderUnit({
-      Unit: [
-        '# A guard that failed or is masked means no merge.',
-        ...requireUnit('nodeproof-guard.service'),
-      ],
+      Unit: ['# A guard that failed or is masked means no merge.', ...requireUnit('nodeproof-guard.service')],
       ...(unit === 'systemd-sysext.service' || unit === 'systemd-confext.service' ? { Service: lookAgain } : {}),
     }),
   }));
@@ -241,12 +242,14 @@ const startCheck =
  */
 const lookAgain = [`ExecStartPost=${startCheck}`, `ExecReload=${startCheck}`];
 
-const oneshot = [
-  'Type=oneshot',
-  'TimeoutStartSec=90',
-  'StandardOutput=journal+console',
-  'StandardError=journal+console',
-] as const;
+function oneshotWithin(seconds: number): readonly string[] {
+  return [
+    'Type=oneshot',
+    `TimeoutStartSec=${seconds}`,
+    'StandardOutput=journal+console',
+    'StandardError=journal+console',
+  ];
+}
 
 /**
  * Variables by which the loader, the runtime or the C library would let someone else's code or data in. The environment of

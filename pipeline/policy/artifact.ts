@@ -2,7 +2,7 @@ import { Digest, type Finding } from '../core/index.ts';
 import { type Attestation, claimsAbout, isNodeSet, kindOf } from './attestation.ts';
 import { checkedAttestation } from './node.ts';
 import { buildFinding } from './rules/finding.ts';
-import { judgePackFreshness, judgePolicyFreshness } from './rules/freshness.ts';
+import { judgeFreshness } from './rules/freshness.ts';
 import { judgeIdentity, judgeNodeSet } from './rules/node-set.ts';
 import { judgeProvenance } from './rules/provenance.ts';
 import { judgeRevoked, judgeRevokedFile, revocableIdentity, revocableSet } from './rules/revocation.ts';
@@ -19,7 +19,7 @@ const artifactKinds = ['node-set', 'provenance', 'sbom'] as const;
  * digest → those that count → the policy's rules on what they say. Nothing that counts is a refusal.
  */
 export function judgeArtifact(digest: Digest, situation: Situation): PolicyJudgement {
-  const { policy, material, state, now } = situation;
+  const { policy, material, now } = situation;
   const shelf = openShelf(situation);
   const { context } = shelf;
   const about = artifactKinds.map((kind) => ({
@@ -40,8 +40,7 @@ export function judgeArtifact(digest: Digest, situation: Situation): PolicyJudge
   const candidates = about.reduce((sum, { claims }) => sum + claims.length, 0);
   const judged = {
     findings: [
-      ...judgePolicyFreshness(policy, state, now),
-      ...judgePackFreshness(material.pack, policy, state, now),
+      ...judgeFreshness(situation),
       ...judgeRevokedFile(digest, context.revocations),
       ...(proves
         ? [...judgeRevokedSets(outcomes), ...judgeRequired(digest, outcomes, policy)]

@@ -13,13 +13,7 @@ export type NodeBundles = { readonly bundles: readonly Json[]; readonly nodeSets
  * read is left out.
  */
 export function pickNodeBundles(policy: Policy, bundles: readonly Json[]): NodeBundles {
-  const wanted: ReadonlySet<AttestationKind> = new Set([
-    'node-set',
-    'revocation',
-    ...wantedKinds(policy),
-    // An extension that the node set does not have is attested by provenance of its own.
-    ...(policy.node.match === 'members' ? (['provenance'] as const) : []),
-  ]);
+  const wanted = nodeKinds(policy);
   const picked = bundles.flatMap((json) => {
     const kind = claimedKind(json);
     return kind !== undefined && wanted.has(kind) ? [{ json, kind }] : [];
@@ -28,6 +22,17 @@ export function pickNodeBundles(policy: Policy, bundles: readonly Json[]): NodeB
     bundles: picked.map(({ json }) => json),
     nodeSets: picked.filter(({ kind }) => kind === 'node-set').length,
   };
+}
+
+/** The kinds of statements that a verdict on a node under this policy looks at. */
+export function nodeKinds(policy: Policy): ReadonlySet<AttestationKind> {
+  return new Set([
+    'node-set',
+    'revocation',
+    ...wantedKinds(policy),
+    // An extension that the node set does not have is attested by provenance of its own.
+    ...(policy.node.match === 'members' ? (['provenance'] as const) : []),
+  ]);
 }
 
 function claimedKind(json: Json): AttestationKind | undefined {

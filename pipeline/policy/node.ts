@@ -12,7 +12,7 @@ import { assessAll, distinctStatements, nodeSetsAmong, openShelf, type Shelf, un
 import { matchMembers } from './members.ts';
 import { judgeStatements } from './statements.ts';
 import { buildFinding } from './rules/finding.ts';
-import { judgePackFreshness, judgePolicyFreshness } from './rules/freshness.ts';
+import { judgeFreshness } from './rules/freshness.ts';
 import { judgeDifferences, nearestIdentity } from './rules/identity-difference.ts';
 import { judgeIdentity, judgeNodeSet } from './rules/node-set.ts';
 import { judgeRevoked, revocableIdentity, revocableSet } from './rules/revocation.ts';
@@ -35,11 +35,8 @@ export function judgeNode(
   situation: Situation,
   extensions: EvidenceRequirements['extensions'] = 'running',
 ): PolicyJudgement {
-  const { policy, material, state, now } = situation;
-  const freshness = [
-    ...judgePolicyFreshness(policy, state, now),
-    ...judgePackFreshness(material.pack, policy, state, now),
-  ];
+  const { policy, material, now } = situation;
+  const freshness = judgeFreshness(situation);
   const own = buildEvidenceIdentity(evidence);
   const shelf = openShelf(situation);
   const outcome =

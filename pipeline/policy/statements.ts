@@ -132,7 +132,7 @@ function hiddenFinding(kind: string, reference: StatementReference): Finding {
 /** A payload may be an SBOM of many megabytes, and each reference asks for all of them. */
 const payloadDigests = new WeakMap<SigstoreBundle, string>();
 
-function payloadSha256(claim: Claim): string | undefined {
+export function payloadSha256(claim: Claim): string | undefined {
   const { bundle } = claim.file;
   const { content } = bundle;
   if (content.kind !== 'envelope') return undefined;

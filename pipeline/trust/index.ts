@@ -1,4 +1,5 @@
 export { type KeyPin, type RootPin, type Thresholds, type Trust, trustSchema } from './anchors.ts';
+export { extendTrustPack, isExtensionOf } from './extended-pack.ts';
 export { isGlob, matchesGlob } from './glob.ts';
 export {
   type Anchors,
@@ -20,6 +21,7 @@ export {
 } from './signer-rule.ts';
 export {
   encodeTrustPack,
+  listPackContent,
   parseTrustPack,
   type TrustPack,
   type TrustPackContent,

@@ -69,28 +69,43 @@ export type TrustPackContent = {
   readonly revocations: readonly Json[];
 };
 
+/** What a pack that was read is made of. */
+export function listPackContent(pack: TrustPack): TrustPackContent {
+  const { name, version, issuedAt, expiresAt, bundles, revocations } = pack;
+  return {
+    name,
+    version,
+    issuedAt,
+    expiresAt,
+    trustedRoots: pack.trustedRoots.map(({ json }) => json),
+    publicKeys: pack.publicKeys.map(({ key }) => key.export({ type: 'spki', format: 'pem' }).toString()),
+    bundles,
+    revocations,
+  };
+}
+
 /** Writes a trust pack that parseTrustPack reads; members in the order given. Faults: trust-pack.*, limit.json. */
 export function encodeTrustPack(content: TrustPackContent): Buffer {
-  const { name, version, issuedAt, expiresAt, trustedRoots, publicKeys, bundles, revocations } = content;
-  const bytes = Buffer.from(
-    `${JSON.stringify(
-      {
-        mediaType: trustPackMediaType,
-        name,
-        version,
-        issuedAt,
-        expiresAt,
-        trustedRoots,
-        publicKeys,
-        bundles,
-        revocations,
-      },
-      null,
-      1,
-    )}\n`,
-  );
+  const bytes = renderPack(content);
   parseTrustPack(bytes);
   return bytes;
+}
+
+/** The bytes of a pack, whatever they are worth. */
+export function renderPack(content: TrustPackContent): Buffer {
+  const { name, version, issuedAt, expiresAt, trustedRoots, publicKeys, bundles, revocations } = content;
+  const document = {
+    mediaType: trustPackMediaType,
+    name,
+    version,
+    issuedAt,
+    expiresAt,
+    trustedRoots,
+    publicKeys,
+    bundles,
+    revocations,
+  };
+  return Buffer.from(`${JSON.stringify(document, null, 1)}\n`);
 }
 
 /** A key of a pack comes from the other side: its faults are not the user's configuration. */

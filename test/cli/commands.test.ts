@@ -50,7 +50,9 @@ describe.each(commands)('nodeproof %s', (_name, spec) => {
 
   if (spec.operand === null) {
     test('takes no operand', async () => {
-      const { exit, stderr } = await runIn(directory, ...fullArguments(spec), 'stray');
+      // Before the options: a list would take it for one of its own.
+      const options = fullArguments(spec).slice(spec.path.length);
+      const { exit, stderr } = await runIn(directory, ...spec.path, 'stray', ...options);
       expect(exit).toBe(2);
       expect(stderr).toContain('Cannot read the command line');
     });

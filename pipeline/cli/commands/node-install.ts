@@ -15,7 +15,7 @@ import {
 } from '../../installation/index.ts';
 import { parsePolicy, type Policy } from '../../policy/index.ts';
 import { renderFacts } from '../../report/index.ts';
-import { parseTrustPack } from '../../trust/index.ts';
+import { isExtensionOf, parseTrustPack } from '../../trust/index.ts';
 import type { Invocation, Run } from '../command.ts';
 import { inFile, readInput, renderJson } from '../inputs.ts';
 import { readNodePack, readProgram, refuseAstrayStores } from '../node-payload.ts';
@@ -122,7 +122,10 @@ async function readPayload(
   };
 }
 
-/** What a node accepted stays the least that it accepts. Faults: config.pack, trust-pack.*, file.*. */
+/**
+ * What a node accepted stays the least that it accepts, and what a refresh added to this very pack stays.
+ * Faults: config.pack, trust-pack.*, file.*.
+ */
 function readPack(
   path: string,
   policy: Policy,
@@ -132,9 +135,9 @@ function readPack(
 ): Uint8Array {
   const { bytes, version } = readNodePack(path, policy, world, from.length > 0);
   if (root.look(places.trustPack).kind !== 'file') return bytes;
-  const installed = inFile(places.trustPack, () =>
-    parseTrustPack(Buffer.from(root.readText(places.trustPack, limits.trustPackBytes))),
-  );
+  const installedBytes = Buffer.from(root.readText(places.trustPack, limits.trustPackBytes));
+  const installed = inFile(places.trustPack, () => parseTrustPack(installedBytes));
+  if (isExtensionOf(installed, parseTrustPack(bytes))) return installedBytes;
   if (installed.version <= version) return bytes;
   throw new Fault(
     'config.pack',

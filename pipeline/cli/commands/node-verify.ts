@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
-import { decide, Digest, type Exit, exit, exitOf, Fault, limits, type Verdict } from '../../core/index.ts';
+import { decide, type Exit, exit, exitOf, Fault, limits, type Verdict } from '../../core/index.ts';
 import { type HashingPool, openHashingPool } from '../../edge/hashing/index.ts';
 import { kubeletMask, readStateFile, stopKubelet, writeStateFile } from '../../edge/node/index.ts';
 import { collectEvidence, refuseSimulated } from '../../collection/index.ts';
-import { buildEvidenceIdentity, type Evidence, parseEvidence } from '../../evidence/index.ts';
+import { type Evidence, parseEvidence } from '../../evidence/index.ts';
 import {
   advanceState,
   emptyState,
@@ -14,14 +14,13 @@ import {
   type State,
 } from '../../policy/index.ts';
 import { places } from '../../installation/index.ts';
-import { identityDigest } from '../../release/index.ts';
 import { buildVerdictDocument, renderError, renderVerdict, type VerdictReport } from '../../report/index.ts';
 import type { Invocation, Run } from '../command.ts';
 import { withTimeout, parseTimeout } from '../timeout.ts';
 import { inFile, parseTime, readInput, renderJson } from '../inputs.ts';
 import { addFound, readMaterial } from '../material.ts';
 import { openCache } from '../node-cache.ts';
-import { openNode, readState } from '../node-subject.ts';
+import { listNodeDigests, openNode, readState } from '../node-subject.ts';
 import type { nodeVerifyCommand } from '../table.ts';
 import { type VerdictPurpose, VerdictRecord } from '../verdict-record.ts';
 import type { World } from '../world.ts';
@@ -85,7 +84,7 @@ async function judge(
   const given = readMaterial(options, policy, world);
   const { evidence, state } = await lookAtNode(request, hashing);
   if (record !== null) refuseSimulated(evidence);
-  const material = await addFound(listDigests(evidence), { policy, material: given, now }, options, world);
+  const material = await addFound(listNodeDigests(evidence), { policy, material: given, now }, options, world);
   const situation: Situation = { policy, material, state, now };
   const judgement = judgeNode(evidence, situation);
   const verdict = decide(judgement);
@@ -147,15 +146,6 @@ function refuseContradictions(request: Request): void {
 
 function subjectOf({ options }: Request): string {
   return options.evidence ?? options.root ?? 'this node';
-}
-
-/** What stores are asked for: the identity, and the extensions, so that where nothing matches the nearest set can be named. */
-function listDigests(evidence: Evidence): readonly Digest[] {
-  const own = buildEvidenceIdentity(evidence);
-  if ('findings' in own) return [];
-  const { sysexts, confexts } = own.identity;
-  const members = [...sysexts, ...confexts].map(({ sha256 }) => Digest.fromHex('sha256', sha256));
-  return [identityDigest(own.identity), ...members];
 }
 
 /** The evidence and what was accepted before. Faults: file.*, evidence.field, captured.field, state.*, json.*. */

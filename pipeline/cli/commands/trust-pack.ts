@@ -5,6 +5,7 @@ import { parseJsonBytes } from '../../formats/json/index.ts';
 import { parseBundle } from '../../formats/sigstore-bundle/index.ts';
 import {
   encodeTrustPack,
+  listPackContent,
   parsePublicKey,
   parseTrustedRootCandidate,
   parseTrustPack,
@@ -79,15 +80,8 @@ function gather(path: string, world: World): Gathered {
   const bytes = readInput(world, path, limits.trustPackBytes);
   if (!path.endsWith('.jsonl')) {
     const json = parseJsonBytes(bytes, 'document', limits.trustPackBytes);
-    if (typeof json === 'object' && json !== null && 'mediaType' in json && json['mediaType'] === trustPackMediaType) {
-      const pack = parseTrustPack(bytes);
-      return {
-        bundles: pack.bundles,
-        revocations: pack.revocations,
-        trustedRoots: pack.trustedRoots.map((root) => root.json),
-        publicKeys: pack.publicKeys.map(({ key }) => key.export({ type: 'spki', format: 'pem' }).toString()),
-      };
-    }
+    if (typeof json === 'object' && json !== null && 'mediaType' in json && json['mediaType'] === trustPackMediaType)
+      return listPackContent(parseTrustPack(bytes));
   }
   return { bundles: readBundles(path, bytes), revocations: [], trustedRoots: [], publicKeys: [] };
 }

@@ -10,8 +10,23 @@ export type PackFacts = {
   readonly expiresAt: string | null;
 };
 
+/** Judges what everything else is judged by: the policy, and the trust pack where there is one. */
+export function judgeFreshness({
+  policy,
+  material: { pack },
+  state,
+  now,
+}: {
+  readonly policy: Policy;
+  readonly material: { readonly pack: PackFacts | null };
+  readonly state: State;
+  readonly now: Date;
+}): readonly Finding[] {
+  return [...judgePolicyFreshness(policy, state, now), ...judgePackFreshness(pack, policy, state, now)];
+}
+
 /** Judges the times and versions of the policy itself, before anything is judged by it. */
-export function judgePolicyFreshness(policy: Policy, state: State, now: Date): readonly Finding[] {
+function judgePolicyFreshness(policy: Policy, state: State, now: Date): readonly Finding[] {
   const findings: Finding[] = [];
   if (Date.parse(policy.expiresAt) <= now.getTime()) {
     findings.push(
@@ -78,12 +93,7 @@ export function judgePolicyFreshness(policy: Policy, state: State, now: Date): r
 }
 
 /** Judges how fresh a trust pack is. It is untrusted: being fresh makes nothing in it count. */
-export function judgePackFreshness(
-  pack: PackFacts | null,
-  policy: Policy,
-  state: State,
-  now: Date,
-): readonly Finding[] {
+function judgePackFreshness(pack: PackFacts | null, policy: Policy, state: State, now: Date): readonly Finding[] {
   if (pack === null) return policy.trustPack === undefined ? [] : [missingPack];
   const findings: Finding[] = [];
   const next = 'Fetch the current trust pack of the release';
