@@ -1,0 +1,90 @@
+import { places } from '../../pipeline/installation/index.ts';
+import type { BootOptions, Machine } from './machine.ts';
+import { kubernetes, lies, settle, tell, withJoin } from './node-steps.ts';
+
+/** A start of the installed node, after something was done to its disk. */
+export type Start = BootOptions & { readonly edit?: string };
+
+const atBoot = {
+  settle,
+  tell,
+  guard: 'journalctl --boot --no-pager --output=cat --unit=nodeproof-guard.service',
+  cycles: 'journalctl --boot --no-pager --output=cat | grep -i "ordering cycle"',
+};
+
+const steer = `printf 'require("fs").writeFileSync("/var/lib/steered","");process.exit(0)' >"$ROOT/root/steer.js"`;
+
+/** As newer systems do it: the extensions are merged before the real root has its first process. */
+const mergeInInitrd = `cat >"$ROOT/var/lib/initrd-merge" <<'END'
+#!/bin/sh
+/usr/lib/systemd/systemd-udevd --daemon
+udevadm trigger && udevadm settle
+SYSTEMD_IN_INITRD=0 systemd-sysext merge
+udevadm control --exit
+END
+chmod 0755 "$ROOT/var/lib/initrd-merge"`;
+
+const nodeproof = places.program;
+
+/** How the node of the lies is installed once they are told. */
+const lifeOfAnInstallation = {
+  'install again': `${nodeproof} node install`,
+  enforce: `${nodeproof} node install --enforce >/dev/null
+systemctl start kubelet.service && systemctl is-active kubelet.service
+mount --bind /usr/bin/true /usr/bin/kubelet
+systemctl start nodeproof-check.service || echo "check refused"
+sleep 3
+systemctl is-active kubelet.service
+umount /usr/bin/kubelet`,
+  'stop by hand': 'systemctl stop nodeproof-guard.service || echo refused',
+  uninstall: `${nodeproof} node install --uninstall >/dev/null && echo done
+find / -xdev -name '*nodeproof*' -not -path '/root/*' -not -path '/proc/*' -not -path '/tmp/*' -not -path '/var/log/*'
+systemctl list-units --all --no-legend 'nodeproof*'
+systemctl --failed --no-legend`,
+};
+
+export const starts = {
+  honest: {
+    steps: {
+      ...atBoot,
+      ...Object.fromEntries(
+        lies.flatMap(({ name, lie, undo }) => [
+          [name, withJoin(lie)],
+          [`after ${name}`, withJoin(undo)],
+        ]),
+      ),
+      steered: 'ls /var/lib/steered',
+      ...lifeOfAnInstallation,
+    },
+  },
+  strangers: {
+    edit: `mkdir -p "$ROOT/var/lib/extensions" "$ROOT/etc/extensions/loose/usr/lib/extension-release.d"
+cp "$M/stranger.raw" "$M/shadow.raw" "$ROOT/var/lib/extensions/"
+cp "$M/hollow.raw" "$ROOT/etc/extensions/"
+echo ID=_any >"$ROOT/etc/extensions/loose/usr/lib/extension-release.d/extension-release.loose"`,
+    steps: { ...atBoot, programs: 'ls -d /opt/bin /usr/bin/stranger' },
+  },
+  swapped: { edit: `cp "$M/kubernetes-rebuilt.raw" "$ROOT${kubernetes}"`, steps: atBoot },
+  masked: { edit: 'ln -sf /dev/null "$ROOT/etc/extensions/kubernetes.raw"', steps: atBoot },
+  'without a guard': { edit: 'ln -sf /dev/null "$ROOT/etc/systemd/system/nodeproof-guard.service"', steps: atBoot },
+  expired: { edit: `cp "$ROOT/root/expired.yaml" "$ROOT${places.policy}"`, steps: atBoot },
+  'told its usr hash twice': {
+    append: ({ usrHash }: Machine) => `verity.usrhash=${'0'.repeat(64)} verity.usrhash=${usrHash}`,
+    steps: atBoot,
+  },
+  'of another build': {
+    edit: 'dd if="$M/other-usr.img" of="$DISK" bs=512 seek="$(cat "$M/partition-3.sector")" conv=notrunc,sparse status=none',
+    usrHash: ({ otherUsrHash }: Machine) => otherUsrHash,
+    steps: atBoot,
+  },
+  steered: {
+    edit: steer,
+    append: () => 'systemd.setenv=BUN_OPTIONS=--preload=/root/steer.js',
+    steps: { ...atBoot, steered: 'ls /var/lib/steered' },
+  },
+  'merged in the initrd': { edit: mergeInInitrd, steps: atBoot },
+  'merged in the initrd with a stranger': {
+    edit: `${mergeInInitrd}\nmkdir -p "$ROOT/var/lib/extensions" && cp "$M/stranger.raw" "$ROOT/var/lib/extensions/"`,
+    steps: atBoot,
+  },
+} as const satisfies Readonly<Record<string, Start>>;

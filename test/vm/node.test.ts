@@ -1,0 +1,183 @@
+import { join } from 'node:path';
+import { beforeAll, describe, expect, inject, test } from 'vitest';
+import { type Start, starts } from './boots.ts';
+import { boot, copyDisk, editDisk, type Machine, openMachine, type Run } from './machine.ts';
+import { forgetRuns, kubernetes, lies, type Outcome, readOutcome, settle } from './node-steps.ts';
+import { makeRelease, packName, readNodeBlocks } from './release.ts';
+
+const vm = inject('vm');
+const reason = 'missing' in vm ? ` (skipped: ${vm.missing})` : '';
+
+type StartName = keyof typeof starts;
+const runs = new Map<StartName, Promise<Run>>();
+let installed: Run;
+
+const members = ['containerd-flatcar', 'falco', 'kubernetes'];
+
+describe.skipIf('missing' in vm)(`A node from its boot on${reason}`, () => {
+  beforeAll(async () => {
+    if ('missing' in vm) return;
+    const machine = openMachine(vm.machine);
+    const disk = (name: string) => join(vm.scratch, `${name.replaceAll(' ', '-')}.img`);
+    provision(machine, disk('installed'), vm.program, vm.scratch);
+    const blocks = readNodeBlocks().map(
+      (block, at) => [`README ${at}`, `set -e\ncd /root\n${block}echo done`] as const,
+    );
+    const steps = { settle, ...Object.fromEntries(blocks), flush: 'sync' };
+    installed = await boot(machine, disk('installed'), { steps });
+    editDisk(machine, disk('installed'), forgetRuns);
+    startAll(machine, disk);
+  });
+
+  // --- An operator puts nodeproof on it ----------------------------------------------------------------------------------------
+
+  test('takes nodeproof as the README says', () => {
+    for (const at of readNodeBlocks().keys()) expect(installed.said[`README ${at}`]).toMatch(/\ndone\n$/);
+    expect(installed.said['README 0']).toContain('ADMIT ');
+  });
+
+  // --- What was signed joins ---------------------------------------------------------------------------------------------------
+
+  test('joins where it is what was signed, and its verdict is on record', async () => {
+    expect(await outcomeOf('honest')).toEqual({
+      ran: ['kubeadm', 'kubelet', 'containerd'],
+      merged: members,
+      status: 'admit',
+      codes: [],
+    });
+  });
+
+  test('joins where the initrd has merged what was signed', async () => {
+    expect(await outcomeOf('merged in the initrd')).toMatchObject({ merged: members, status: 'admit', codes: [] });
+  });
+
+  test.each(Object.keys(starts) as StartName[])(
+    'has units that nothing has to be left out of to start them: %s',
+    async (name) => {
+      expect((await runOf(name)).said['cycles']).toBe('');
+    },
+  );
+
+  // --- What was not is kept out at boot ----------------------------------------------------------------------------------------
+
+  test('merges no extension that nobody signed, and does not join with one', async () => {
+    const { ran, merged, status } = await outcomeOf('strangers');
+    expect({ ran, merged, status }).toEqual({ ran: [], merged: members, status: 'refuse' });
+    const { said } = await runOf('strangers');
+    for (const name of ['stranger', 'shadow', 'hollow', 'loose'])
+      expect(said['guard']).toMatch(new RegExp(`prevented.*${name}`));
+    expect(said['programs']).toBe('');
+  });
+
+  test.each([
+    ['swapped', []],
+    ['masked', []],
+    ['without a guard', []],
+    ['expired', []],
+    ['told its usr hash twice', []],
+    ['of another build', []],
+    ['steered', []],
+    ['merged in the initrd with a stranger', []],
+  ] as const)('runs nothing of a cluster where it is %s', async (name, codes) => {
+    const { ran, status, codes: found } = await outcomeOf(name);
+    expect({ ran, status, found }).toEqual({ ran: [], status: 'refuse', found: codes });
+  });
+
+  test('says on its console why it was refused, and what to do', async () => {
+    expect((await runOf('swapped')).console).toMatch(/REFUSE[\s\S]*next:/);
+  });
+
+  test('runs no code that the kernel command line names', async () => {
+    expect((await runOf('steered')).said['steered']).toBe('');
+  });
+
+  // --- What changes while it runs is noticed -----------------------------------------------------------------------------------
+
+  test.each(lies.map((lie) => [lie.name, lie] as const))('does not join with %s', async (name, { codes }) => {
+    const { said } = await runOf('honest');
+    const { ran, status, codes: found } = readOutcome(said[name]);
+    expect({ ran: ran.includes('kubeadm'), status, found }).toEqual({ ran: false, status: 'refuse', found: codes });
+  });
+
+  test.each(lies.map(({ name }) => name))('joins again once it is rid of %s', async (name) => {
+    const { ran, merged, status } = readOutcome((await runOf('honest')).said[`after ${name}`]);
+    expect({ ran: ran.includes('kubeadm'), merged, status }).toEqual({ ran: true, merged: members, status: 'admit' });
+  });
+
+  test('runs no code that the environment of all services names', async () => {
+    expect((await runOf('honest')).said['steered']).toBe('');
+  });
+
+  // --- The installation --------------------------------------------------------------------------------------------------------
+
+  test('is installed twice as it is once', async () => {
+    expect((await runOf('honest')).said['install again']).toMatch(/in all +\d+ unchanged\n/);
+  });
+
+  test('stops kubelet for good where it is told to enforce, whatever upholds it', async () => {
+    expect((await runOf('honest')).said['enforce']?.trim().split('\n')).toEqual([
+      'active',
+      'check refused',
+      'inactive',
+    ]);
+  });
+
+  test('does not let its guard be stopped by hand, and the merge with it', async () => {
+    expect((await runOf('honest')).said['stop by hand']).toContain('refused');
+  });
+
+  test('is left without a trace of what was installed', async () => {
+    expect((await runOf('honest')).said['uninstall']).toBe('done\n');
+  });
+});
+
+/** What Ignition would have written before the first boot, and what an operator has brought. */
+function provision(machine: Machine, disk: string, program: string, scratch: string): void {
+  const release = makeRelease(program, machine, join(scratch, 'release'));
+  copyDisk(machine.file('disk.img'), disk);
+  editDisk(
+    machine,
+    disk,
+    `
+mkdir -p "$ROOT/opt/extensions/kubernetes" "$ROOT/opt/extensions/falco"
+cp "$M/kubernetes.raw" "$ROOT${kubernetes}"
+ln -s ${kubernetes} "$ROOT/etc/extensions/kubernetes.raw"
+cp '${release.falco}' "$ROOT/opt/extensions/falco/falco.raw"
+ln -s /opt/extensions/falco/falco.raw "$ROOT/etc/extensions/falco.raw"
+cp "$M"/{kubernetes-rebuilt,stranger,shadow,hollow}.raw '${release.policy}' "$ROOT/root/"
+cp '${program}' "$ROOT/root/nodeproof-linux-x64"
+cp '${release.trustPack}' "$ROOT/root/${packName}"
+cp '${release.expiredPolicy}' "$ROOT/root/expired.yaml"
+cp '${release.strangersPack}' "$ROOT/root/stranger.trust-pack.json"`,
+  );
+}
+
+/** Begins all starts, two at once, each from a copy of the installed disk. */
+function startAll(machine: Machine, disk: (name: string) => string): void {
+  const lanes = [Promise.resolve(), Promise.resolve()];
+  for (const [at, name] of (Object.keys(starts) as StartName[]).entries()) {
+    const run = (lanes[at % 2] ?? Promise.resolve()).then(() => startOne(machine, disk('installed'), disk(name), name));
+    runs.set(name, run);
+    lanes[at % 2] = run.then(
+      () => undefined,
+      () => undefined,
+    );
+  }
+}
+
+function startOne(machine: Machine, installedDisk: string, disk: string, name: StartName): Promise<Run> {
+  const start: Start = starts[name];
+  copyDisk(installedDisk, disk);
+  if (start.edit !== undefined) editDisk(machine, disk, start.edit);
+  return boot(machine, disk, start);
+}
+
+async function runOf(name: StartName): Promise<Run> {
+  const run = await runs.get(name);
+  if (run === undefined) throw new TypeError(`Cannot happen: ${name} was not started`);
+  return run;
+}
+
+async function outcomeOf(name: StartName): Promise<Outcome> {
+  return readOutcome((await runOf(name)).said['tell']);
+}
