@@ -52,7 +52,7 @@ const remedies: Readonly<Record<string, string>> = {
 };
 
 /** What could not be looked at could hide anything. */
-function judgeUnread({ unread }: Evidence): EvidenceJudgement {
+export function judgeUnread({ unread }: Pick<Evidence, 'unread'>): EvidenceJudgement {
   return {
     checked: [],
     findings: unread.map(({ path, code, message }) =>

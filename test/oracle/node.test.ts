@@ -130,7 +130,9 @@ function whatIsMissing(): string | null {
   if (process.platform !== 'linux') return 'not Linux';
   if (process.getuid?.() !== 0) return 'not root';
   try {
-    execFileSync('unshare', ['--mount', '--pid', '--fork', '--mount-proc', 'bash', '-c', 'losetup --version'], { stdio: 'ignore' });
+    execFileSync('unshare', ['--mount', '--pid', '--fork', '--mount-proc', 'bash', '-c', 'losetup --version'], {
+      stdio: 'ignore',
+    });
     return null;
   } catch {
     return 'no mount namespaces, or no losetup';
