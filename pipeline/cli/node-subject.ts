@@ -1,10 +1,12 @@
 import { resolve } from 'node:path';
-import { limits, within } from '../core/index.ts';
+import { Digest, limits, within } from '../core/index.ts';
 import type { DigestMemory, NodeWorld } from '../collection/index.ts';
 import type { HashingPool } from '../edge/hashing/index.ts';
 import { openLiveNode, openNodeDirectory, readStateFile } from '../edge/node/index.ts';
+import type { EvidenceIdentity } from '../evidence/index.ts';
 import { places } from '../installation/index.ts';
 import { emptyState, parseState, type State } from '../policy/index.ts';
+import { identityDigest } from '../release/index.ts';
 import type { World } from './world.ts';
 
 /** The running system, or the root that was named instead. Fault: file.*. */
@@ -26,4 +28,12 @@ export function readState(given: string | undefined, node: NodeWorld | undefined
   if (given !== undefined) return readStateFile(resolve(world.directory, given)) ?? emptyState;
   const text = node?.readText(places.state, limits.policyBytes);
   return text === undefined ? emptyState : within(places.state, () => parseState(Buffer.from(text)));
+}
+
+/** What stores are asked for: the identity, and the extensions, so that where nothing matches the nearest set can be named. */
+export function listDigests(own: EvidenceIdentity | { readonly findings: readonly unknown[] }): readonly Digest[] {
+  if ('findings' in own) return [];
+  const { sysexts, confexts } = own.identity;
+  const members = [...sysexts, ...confexts].map(({ sha256 }) => Digest.fromHex('sha256', sha256));
+  return [identityDigest(own.identity), ...members];
 }

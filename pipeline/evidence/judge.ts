@@ -58,7 +58,7 @@ export function judgeUnread({ unread }: Pick<Evidence, 'unread'>): EvidenceJudge
     findings: unread.map(({ path, code, message }) =>
       buildFinding(
         'evidence.unread',
-        code.startsWith('file.') ? 'unavailable' : 'untrusted',
+        /^(?:file|unavailable)\./.test(code) ? 'unavailable' : 'untrusted',
         `Cannot look at ${path}: ${message}`,
         {
           field: path,

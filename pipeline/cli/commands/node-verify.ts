@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { decide, Digest, type Exit, exit, exitOf, Fault, limits, type Verdict } from '../../core/index.ts';
+import { decide, type Exit, exit, exitOf, Fault, limits, type Verdict } from '../../core/index.ts';
 import { type HashingPool, openHashingPool } from '../../edge/hashing/index.ts';
 import { readStateFile, stopKubelet, writeStateFile } from '../../edge/node/index.ts';
 import { collectEvidence, refuseSimulated } from '../../collection/index.ts';
@@ -14,14 +14,14 @@ import {
   type State,
 } from '../../policy/index.ts';
 import { places } from '../../installation/index.ts';
-import { identityDigest } from '../../release/index.ts';
 import { buildVerdictDocument, renderError, renderVerdict, type VerdictReport } from '../../report/index.ts';
 import type { Invocation, Run } from '../command.ts';
 import { withTimeout, parseTimeout } from '../timeout.ts';
 import { inFile, parseTime, readInput, renderJson } from '../inputs.ts';
 import { addFound, readMaterial } from '../material.ts';
 import { openCache } from '../node-cache.ts';
-import { openNode, readState } from '../node-subject.ts';
+import { verifyNextBoot } from '../next-boot.ts';
+import { listDigests, openNode, readState } from '../node-subject.ts';
 import type { nodeVerifyCommand } from '../table.ts';
 import { type VerdictPurpose, VerdictRecord } from '../verdict-record.ts';
 import type { World } from '../world.ts';
@@ -46,7 +46,11 @@ export const runNodeVerify: Run<typeof nodeVerifyCommand> = async (request) => {
     // Opened here: what still is being hashed when the time is over ends with it.
     await using hashing = openHashingPool();
     const outcome = await asExit(mayStart, record, world, () =>
-      withTimeout(seconds, (signal) => judge(request, loaded, record, hashing, signal)),
+      withTimeout(seconds, (signal) =>
+        options['next-boot']
+          ? verifyNextBoot(request, loaded, hashing, signal)
+          : judge(request, loaded, record, hashing, signal),
+      ),
     );
     // kubelet waits for this: whether it starts where nothing could be judged is for the policy to say.
     return mayStart && outcome === exit.unavailable ? exit.admit : outcome;
@@ -85,7 +89,12 @@ async function judge(
   const given = readMaterial(options, policy, world);
   const { evidence, state } = await lookAtNode(request, hashing);
   if (record !== null) refuseSimulated(evidence);
-  const material = await addFound(listDigests(evidence), { policy, material: given, now }, options, world);
+  const material = await addFound(
+    listDigests(buildEvidenceIdentity(evidence)),
+    { policy, material: given, now },
+    options,
+    world,
+  );
   const situation: Situation = { policy, material, state, now };
   const judgement = judgeNode(evidence, situation);
   const verdict = decide(judgement);
@@ -114,7 +123,7 @@ function purposeOf({ options }: Request): VerdictPurpose | null {
   return options.record || options.enforce ? 'check' : null;
 }
 
-/** Before anything is read: what can never stand on record. Faults: usage.simulated, usage.at, usage.evidence, usage.purpose, usage.digest-cache. */
+/** Before anything is read: what can never stand on record. Faults: usage.simulated, usage.at, usage.evidence, usage.purpose, usage.next-boot, usage.digest-cache. */
 function refuseContradictions(request: Request): void {
   const { options } = request;
   const { join, boot, record, enforce, root, evidence, at } = options;
@@ -123,6 +132,12 @@ function refuseContradictions(request: Request): void {
   if ([join, boot, record || enforce].filter(Boolean).length > 1)
     throw new Fault('usage.purpose', 'Cannot judge for several purposes at once: want --join, --boot or --record');
   const purpose = purposeOf(request);
+  if (options['next-boot'] && (purpose !== null || evidence !== undefined))
+    throw new Fault(
+      'usage.next-boot',
+      `Cannot judge the next boot with ${evidence === undefined ? 'a purpose' : '--evidence'}: it is read from the disk, and goes on no record`,
+      { next: 'Leave out --join, --boot, --record, --enforce and --evidence' },
+    );
   if (purpose === null) return;
   const option = purpose === 'check' ? (enforce ? '--enforce' : '--record') : `--${purpose}`;
   if (root !== undefined || evidence !== undefined) {
@@ -144,15 +159,6 @@ function refuseContradictions(request: Request): void {
 
 function subjectOf({ options }: Request): string {
   return options.evidence ?? options.root ?? 'this node';
-}
-
-/** What stores are asked for: the identity, and the extensions, so that where nothing matches the nearest set can be named. */
-function listDigests(evidence: Evidence): readonly Digest[] {
-  const own = buildEvidenceIdentity(evidence);
-  if ('findings' in own) return [];
-  const { sysexts, confexts } = own.identity;
-  const members = [...sysexts, ...confexts].map(({ sha256 }) => Digest.fromHex('sha256', sha256));
-  return [identityDigest(own.identity), ...members];
 }
 
 /** The evidence and what was accepted before. Faults: file.*, evidence.field, captured.field, state.*, json.*. */
