@@ -23,7 +23,7 @@ import { type BootSlot, openBootSlot, readBootSlot } from './boot-slot.ts';
 import { findExtensions, type ReadExtension, readImages } from './collect-extensions.ts';
 import { collectMounts, mountFacts, type MountTable, refuseRemounts } from './mount-table.ts';
 import { linkLowerEtc } from './next-links.ts';
-import { openNextWorld } from './next-world.ts';
+import { type NextLinks, openNextWorld } from './next-world.ts';
 import { Notes } from './notes.ts';
 import { selectExtensions } from './select-extensions.ts';
 import type { NodeWorld } from './world.ts';
@@ -140,7 +140,7 @@ async function readExtensions(
   mounts: MountTable['mounts'],
   notes: Notes,
 ): Promise<Pick<Content, 'sysexts' | 'confexts' | 'unfit' | 'missing'>> {
-  const lower = notes.attempt('/etc/extensions', () => linkLowerEtc(world, mounts, tree), new Map());
+  const lower = await readLinks(world, tree, mounts, notes);
   const { links, missing } = notes.attempt(
     '/etc/flatcar',
     () => selectExtensions(openNextWorld(world, tree, lower), os.version),
@@ -166,6 +166,20 @@ async function readExtensions(
     unfit: [...unfitOf('sysexts', sysexts.unfit), ...unfitOf('confexts', confexts.unfit)],
     missing,
   };
+}
+
+async function readLinks(
+  world: NodeWorld,
+  tree: Usr['tree'],
+  mounts: MountTable['mounts'],
+  notes: Notes,
+): Promise<NextLinks> {
+  try {
+    return await linkLowerEtc(world, openNextWorld(world, tree, new Map()), mounts);
+  } catch (error) {
+    notes.note('/etc/extensions', error);
+    return new Map();
+  }
 }
 
 type Unfit = { readonly extension: Extension; readonly reasons: NextBoot['unfit'][number]['reasons'] };

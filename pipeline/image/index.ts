@@ -1,5 +1,5 @@
 export { type BootKernel, readKernelFile } from './boot-kernel.ts';
-export { type BootFlags, chooseBootSlot, isUsr, kernelPath, nameSlot, readBootFlags } from './boot-slot.ts';
+export { type BootFlags, chooseBootSlot, kernelPath, nameSlot, readBootFlags } from './boot-slot.ts';
 export {
   compareUsrHashes,
   type Contradiction,

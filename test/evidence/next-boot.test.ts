@@ -273,6 +273,16 @@ describe('An extension', () => {
     expect(await mergedBy(change(honest, gone))).toEqual(['containerd-flatcar', 'kubernetes']);
   });
 
+  test('is linked by the /etc of the next /usr, however that comes', async () => {
+    const toConfext = await makeNextNode(runningSlot, { ...stagedSlot, image: 'usr-confext.img' });
+    const staged = await collect(toConfext);
+    expect(staged.unread).toEqual([]);
+    expect(staged.sysexts.merged.value).toEqual(next.sysexts.merged.value);
+    expect(staged.confexts.merged.value).toEqual(['00-flatcar-default']);
+    const masked = { ...toConfext, '/etc/extensions/containerd-flatcar.raw': { link: '/dev/null' } };
+    expect(await mergedBy(masked)).toEqual(['kubernetes']);
+  });
+
   test('may be reached through links out of /usr, and none that go in circles', async () => {
     const node = {
       ...withSelected(honest, newVersion),

@@ -163,7 +163,8 @@ function readTextInside(top: string, path: string, maxBytes: number): string | u
 function readLinkInside(top: string, path: string): string | undefined {
   const cut = path.lastIndexOf('/');
   const parent = resolveInside(top, path.slice(0, cut));
-  if (parent === undefined) return undefined;
+  // /dev/null has no place in the directory: what is below it would be the host's.
+  if (parent?.stats === undefined) return undefined;
   const here = `${parent.hostPath}/${path.slice(cut + 1)}`;
   if (lookUp(path, () => lstatSync(here))?.isSymbolicLink() !== true) return undefined;
   const target = lookUp(path, () => readlinkSync(here, { encoding: 'buffer' }));
