@@ -30,9 +30,10 @@ export function buildEvidenceIdentity(
   });
 }
 
-/** Makes the identity of what the next boot would run; findings as of buildEvidenceIdentity. */
+/** Makes the identity of what the next boot would run; findings as of buildEvidenceIdentity, and where it would fetch a part of it. */
 export function buildNextIdentity(next: NextBoot): EvidenceIdentity | { readonly findings: readonly Finding[] } {
-  const { usr } = next;
+  const { usr, missing } = next;
+  if (missing.length > 0) return { findings: missing.map(missingExtension) };
   const claimed = (value: string | null) => ({ value, grade: 'claimed' as const });
   return identityOf({
     ...next,
@@ -45,6 +46,21 @@ export function buildNextIdentity(next: NextBoot): EvidenceIdentity | { readonly
     usrHash: claimed(usr?.verity?.rootHash ?? null),
     gradeOf: () => 'claimed',
   });
+}
+
+/** What the initrd fetches in its place cannot be told before it does. */
+function missingExtension({ name, paths }: NextBoot['missing'][number]): Finding {
+  return buildFinding(
+    'extension.not-there',
+    'unavailable',
+    `The next boot wants extension ${name} from ${paths.join(' or ')}, which is not there: it would fetch it, or fail`,
+    {
+      field: `sysexts.${name}`,
+      actual: null,
+      expected: paths[0] ?? null,
+      next: 'Have update_engine finish, or put the attested image there before the reboot',
+    },
+  );
 }
 
 type Fact = { readonly value: string | null; readonly grade: Grade };

@@ -26,7 +26,6 @@ export function judgeNextBoot(next: NextBoot, wanted: Wanted, reference: Referen
     ...judgeState('sysexts', next.sysexts, wanted.sysextVerity),
     ...judgeState('confexts', next.confexts, false),
     ...next.unfit.map(unfitExtension),
-    ...next.missing.map(missingExtension),
     // Whether what was looked at is what lies there.
     ...judgePlaces(next, { extensions: 'running' }).findings,
     ...judgeUnread(next).findings,
@@ -114,21 +113,6 @@ function unfitExtension({ field, path, reasons }: NextBoot['unfit'][number]): Fi
       actual: first?.actual ?? null,
       expected: first?.expected ?? null,
       next: `Put the build for the next operating system at ${path} before the reboot`,
-    },
-  );
-}
-
-/** What the initrd fetches in its place cannot be told before it does. */
-function missingExtension({ name, paths }: NextBoot['missing'][number]): Finding {
-  return buildFinding(
-    'extension.not-there',
-    'unavailable',
-    `The next boot wants extension ${name} from ${paths.join(' or ')}, which is not there: it would fetch it, or fail`,
-    {
-      field: `sysexts.${name}`,
-      actual: null,
-      expected: paths[0] ?? null,
-      next: 'Have update_engine finish, or put the attested image there before the reboot',
     },
   );
 }
