@@ -3,6 +3,7 @@ import type { ExtensionReleaseFile } from '../formats/extension-release/index.ts
 import type { OsRelease } from '../formats/os-release/index.ts';
 import {
   type Contradiction,
+  describeVerity,
   findNestedFiles,
   isNodeImage,
   judgeNodeImage,
@@ -157,7 +158,7 @@ function describeImage(
     ...facts,
     os,
     architecture,
-    usrVerity: verity === null ? null : usrVerityFacts(verity),
+    usrVerity: verity === null ? null : describeVerity(verity),
     kernel: kernelFacts(image),
     sbom: {
       kind: 'node-image',
@@ -183,11 +184,6 @@ function kernelComponents({ kernel }: OpenedNodeImage) {
   if (kernel === null || kernel.header.version === null) return [];
   const evidence = { path: `/boot${kernel.path}`, technique: 'binary-analysis' } as const;
   return [buildKernel(kernel.header.version, evidence, kernel.sha256)];
-}
-
-function usrVerityFacts({ superblock, report }: NonNullable<NodeImage['usr']['verity']>): UsrVerity {
-  const { algorithm, dataBlockSizeBytes, hashBlockSizeBytes, dataBlocks, hashType, salt } = superblock;
-  return { rootHash: report.rootHash, algorithm, dataBlockSizeBytes, hashBlockSizeBytes, dataBlocks, hashType, salt };
 }
 
 /** Named after its image as well: the images for two architectures have extensions of one name, and may stand in one release. */

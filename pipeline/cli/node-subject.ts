@@ -3,7 +3,7 @@ import { Digest, limits, within } from '../core/index.ts';
 import type { DigestMemory, NodeWorld } from '../collection/index.ts';
 import type { HashingPool } from '../edge/hashing/index.ts';
 import { openLiveNode, openNodeDirectory, readStateFile } from '../edge/node/index.ts';
-import { buildEvidenceIdentity, type Evidence } from '../evidence/index.ts';
+import type { EvidenceIdentity } from '../evidence/index.ts';
 import { places } from '../installation/index.ts';
 import { emptyState, parseState, type State } from '../policy/index.ts';
 import { identityDigest } from '../release/index.ts';
@@ -34,8 +34,7 @@ export function readState(given: string | undefined, node: NodeWorld | undefined
  * What stores are asked for about a node: its identity first, and its extensions, which the nearest set and those of newer
  * releases are found by. Nothing where it has no identity.
  */
-export function listNodeDigests(evidence: Evidence): readonly Digest[] {
-  const own = buildEvidenceIdentity(evidence);
+export function listNodeDigests(own: EvidenceIdentity | { readonly findings: readonly unknown[] }): readonly Digest[] {
   if ('findings' in own) return [];
   const { sysexts, confexts } = own.identity;
   const members = [...sysexts, ...confexts].map(({ sha256 }) => Digest.fromHex('sha256', sha256));

@@ -314,6 +314,7 @@ const purposeOptions = {
   boot: flag('as --join, for kubelet to wait for at boot: exit 0 also where the policy lets it start unjudged'),
   record: flag('as --join, while the node runs'),
   enforce: flag('as --record, and stop kubelet where the node is refused (exit 1 or 3)'),
+  'next-boot': flag('judge what the next boot would run instead: the slot, kernel and extensions that it takes'),
   'verdict-file': text('FILE', 'where the verdict goes on record (default: /run/nodeproof/verdict.json)'),
   timeout: text('SECONDS', 'refuse (exit 4) where there is no verdict by then (default: 60 for what goes on record)'),
 } as const;
@@ -325,7 +326,7 @@ export const nodeVerifyCommand = {
   path: ['node', 'verify'],
   summary: 'judge this node by a policy: collect, find the signed node set, decide',
   details:
-    'Exit 0 admits. Where no signed node set has the identity of the node, the nearest one is named with the differences field by field. With --from stores are asked for what is said about the identity of the node and its extensions. With --join, --boot, --record and --enforce simulated evidence is refused (exit 2), and the verdict goes on record: `pending` first, then the outcome with the boot, the state of the merges and the policy that it is about. Nothing authorises from that record.',
+    'Exit 0 admits. Where no signed node set has the identity of the node, the nearest one is named with the differences field by field. With --from stores are asked for what is said about the identity of the node and its extensions. With --join, --boot, --record and --enforce simulated evidence is refused (exit 2), and the verdict goes on record: `pending` first, then the outcome with the boot, the state of the merges and the policy that it is about. Nothing authorises from that record. With --next-boot the verdict is on what lies on the disk for the next boot: the slot that GRUB takes by the partition table, its kernel, its /usr recomputed from every data block, and the extensions that would be merged over it, those that its version selects among them. A release that is refused is known before the reboot. All of it is claimed: grades that the policy wants are asked for once it runs, as are mounts, merges, mappings, units and the kernel command line. An extension that the initrd would fetch, and a slot or kernel that cannot be read, are exit 4; a kernel that names another usr hash than its slot has is exit 3. It is never remembered.',
   operand: null,
   options: {
     policy,
@@ -344,6 +345,7 @@ export const nodeVerifyCommand = {
   },
   examples: [
     'nodeproof node verify --policy /var/lib/nodeproof/policy.yaml --trust-pack /var/lib/nodeproof/trust-pack.json --join',
+    'nodeproof node verify --policy /var/lib/nodeproof/policy.yaml --trust-pack /var/lib/nodeproof/trust-pack.json --next-boot',
   ],
 } as const satisfies CommandSpec;
 

@@ -1,4 +1,5 @@
 import { Fault, limits, type Source, unreachable } from '../core/index.ts';
+import type { ExtensionRelease } from '../formats/extension-release/index.ts';
 import type { MountLine } from '../formats/mountinfo/index.ts';
 import { findForbiddenPaths, readSysext } from '../image/index.ts';
 import {
@@ -39,7 +40,7 @@ export function listExtensions(
   const merged = notes.attempt(names, () => world.readText(names, recordBytes), undefined);
   const recordedDevice = notes.attempt(device, () => world.readText(device, 64)?.trim(), undefined);
   return {
-    found: findExtensions(extensionClass, world, notes),
+    found: [...findExtensions(extensionClass, world, notes)],
     merged: {
       value: merged === undefined ? null : merged.split('\n').filter((line) => line !== ''),
       grade: 'claimed',
@@ -58,16 +59,30 @@ export async function readExtensions(
   state: ExtensionState,
   world: NodeWorld,
 ): Promise<ExtensionState> {
-  const found = await mapAtOnce(imagesAtOnce, state.found, async (extension) =>
-    extension.kind === 'raw' && extension.resolvedPath !== null
-      ? { ...extension, ...(await readImage(extensionClass, extension.name, extension.resolvedPath, world)) }
-      : extension,
-  );
-  return { ...state, found };
+  const read = await readImages(extensionClass, state.found, world);
+  return { ...state, found: read.map(({ extension }) => extension) };
+}
+
+/** An extension that was read, with all that its extension-release says; null where there is none that can be read. */
+export type ReadExtension = { readonly extension: Extension; readonly release: ExtensionRelease | null };
+
+/** What the images are: their digests, verity trees and content. */
+export async function readImages(
+  extensionClass: ExtensionClass,
+  found: readonly Extension[],
+  world: NodeWorld,
+  atOnce: number = imagesAtOnce,
+): Promise<readonly ReadExtension[]> {
+  return mapAtOnce(atOnce, found, async (extension) => {
+    const { kind, name, resolvedPath } = extension;
+    if (kind !== 'raw' || resolvedPath === null) return { extension, release: null };
+    const { facts, release } = await readImage(extensionClass, name, resolvedPath, world);
+    return { extension: { ...extension, ...facts }, release };
+  });
 }
 
 /** As image_discover() of systemd (src/shared/discover-image.c) goes through them: an earlier directory's image wins. */
-function findExtensions(extensionClass: ExtensionClass, world: NodeWorld, notes: Notes): Extension[] {
+export function findExtensions(extensionClass: ExtensionClass, world: NodeWorld, notes: Notes): readonly Extension[] {
   const found: Extension[] = [];
   const taken = new Set<string>();
   for (const directory of searchDirectories[extensionClass]) {
@@ -151,13 +166,15 @@ function takeEntry(
   }
 }
 
+type ReadFacts = { readonly facts: Partial<Extension>; readonly release: ExtensionRelease | null };
+
 /** Digest and verity root hash of the file as it lies there now, read once through one open file. */
 async function readImage(
   extensionClass: ExtensionClass,
   name: string,
   path: string,
   world: NodeWorld,
-): Promise<Partial<Extension>> {
+): Promise<ReadFacts> {
   try {
     using source = world.openSource(path);
     if (source.sizeBytes > limits.fileBytes)
@@ -165,9 +182,11 @@ async function readImage(
         'limit.file-bytes',
         `Cannot read ${path}: ${source.sizeBytes} bytes, want at most ${limits.fileBytes}`,
       );
-    return { sha256: await digestImage(source, world), ...(await readContent(extensionClass, name, source, world)) };
+    const sha256 = await digestImage(source, world);
+    const { facts, release } = await readContent(extensionClass, name, source, world);
+    return { facts: { sha256, ...facts }, release };
   } catch (error) {
-    return { problem: problemOf(error) };
+    return { facts: { problem: problemOf(error) }, release: null };
   }
 }
 
@@ -186,11 +205,11 @@ async function readContent(
   name: string,
   source: Source,
   world: NodeWorld,
-): Promise<Partial<Extension>> {
+): Promise<ReadFacts> {
   try {
     const sysext = await readSysext(source, world.hashLeaves, name);
     const { release } = sysext.release;
-    return {
+    const facts: Partial<Extension> = {
       rootHash: { value: sysext.verity?.report.rootHash ?? null, grade: 'claimed', source: source.name },
       release: {
         id: release.id,
@@ -201,8 +220,9 @@ async function readContent(
       forbiddenPaths: [...findForbiddenPaths({ tree: sysext.tree, extensionClass })],
       problem: null,
     };
+    return { facts, release };
   } catch (error) {
-    return { problem: problemOf(error) };
+    return { facts: { problem: problemOf(error) }, release: null };
   }
 }
 

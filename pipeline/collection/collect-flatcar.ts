@@ -44,7 +44,8 @@ function linkOf(name: string, world: NodeWorld, notes: Notes): string | null {
 
 const many = 64;
 
-function refuseMany(place: string, names: readonly string[]): readonly string[] {
+/** So many are nobody's. Fault: limit.extensions. */
+export function refuseMany(place: string, names: readonly string[]): readonly string[] {
   if (names.length <= many) return names;
   throw new Fault('limit.extensions', `Cannot look at ${place}: ${names.length} entries, want at most ${many}`, {
     where: place,

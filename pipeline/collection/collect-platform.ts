@@ -1,5 +1,6 @@
 import { Fault } from '../core/index.ts';
 import { readGpt } from '../formats/gpt/index.ts';
+import { readBootFlags } from '../image/index.ts';
 import type { Evidence } from '../evidence/index.ts';
 import { listUnverifiedTransfers } from '../units/index.ts';
 import type { NodeWorld } from './world.ts';
@@ -92,7 +93,7 @@ function listTimers(world: NodeWorld): string[] {
   return (world.listNames(directory) ?? []).filter((name) => /^systemd-sysupdate.*\.timer$/.test(name)).slice(0, 64);
 }
 
-/** Attributes of a partition that update_engine writes to, from bit 48 on (cgpt: priority, tries, successful). */
+/** The slots that update_engine writes to. */
 function readSlots(world: NodeWorld, usrDevice: string): Platform['slots'] {
   const path = world.place(`/sys/dev/block/${usrDevice}`)?.path;
   const number = path === undefined ? null : readWord(world, `${path}/partition`);
@@ -102,13 +103,11 @@ function readSlots(world: NodeWorld, usrDevice: string): Platform['slots'] {
   return readGpt(source)
     .partitions.filter(({ label }) => label === 'USR-A' || label === 'USR-B')
     .slice(0, 16)
-    .map(({ label, number: at, attributes }) => ({
-      label,
-      number: at,
-      priority: Number((attributes >> 48n) & 0xfn),
-      tries: Number((attributes >> 52n) & 0xfn),
-      successful: ((attributes >> 56n) & 1n) === 1n,
-      running: String(at) === number,
+    .map((slot) => ({
+      label: slot.label,
+      number: slot.number,
+      ...readBootFlags(slot),
+      running: String(slot.number) === number,
     }));
 }
 

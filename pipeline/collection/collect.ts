@@ -10,18 +10,10 @@ import { collectLoops } from './collect-loops.ts';
 import { collectMappings, type Mappings } from './collect-mappings.ts';
 import { collectPlatform } from './collect-platform.ts';
 import { collectUnits } from './collect-units.ts';
-import {
-  type Evidence,
-  evidenceSchema,
-  evidenceType,
-  isMerge,
-  isWatched,
-  type MappedDevice,
-  type Mount,
-  stackMounts,
-} from '../evidence/index.ts';
-import { collectMounts, refuseRemounts } from './mount-table.ts';
+import { type Evidence, evidenceSchema, evidenceType, isWatched, type MappedDevice } from '../evidence/index.ts';
+import { collectMounts, mountFacts, refuseRemounts } from './mount-table.ts';
 import { Notes } from './notes.ts';
+import { dataDeviceOf, devicePath, findDevice, lowestUsr } from './usr-device.ts';
 import type { NodeWorld } from './world.ts';
 
 export type CollectionOptions = {
@@ -105,45 +97,6 @@ export async function collectEvidence(
   return parseWith(evidenceSchema, evidence, 'evidence.field', 'what this node shows');
 }
 
-/** What lies under merges and whatever else was mounted over /usr; none where /usr is no mount of its own. */
-function lowestUsr(mounts: readonly MountLine[]): MountLine | undefined {
-  const [lowest] = stackMounts(mounts, '/usr');
-  return lowest === undefined || isMerge(lowest, 'sysext') ? undefined : lowest;
-}
-
-/** The partition that a verity mapping reads its data from. */
-function dataDeviceOf(mapping: MappedDevice | undefined): string | undefined {
-  const device = mapping?.targets[0]?.type === 'verity' ? mapping.targets[0].parameters[1] : undefined;
-  return device !== undefined && /^\d{1,10}:\d{1,10}$/.test(device) ? device : undefined;
-}
-
-/**
- * The block device of a mount. A file system of one device says it itself; btrfs shows an anonymous device, so the device
- * that its mount source names must be one that the kernel lists as a member of a btrfs file system.
- */
-function findDevice(world: NodeWorld, mount: MountLine): string | undefined {
-  if (!mount.device.startsWith('0:')) return mount.device;
-  if (mount.fileSystem !== 'btrfs') return undefined;
-  const members = (world.listNames('/sys/fs/btrfs') ?? []).flatMap((fsid) => {
-    const names = world.listNames(`/sys/fs/btrfs/${fsid}/devices`) ?? [];
-    const devices = names.flatMap((name) => deviceNumber(world, `/sys/fs/btrfs/${fsid}/devices/${name}/dev`));
-    return devices.length === 0 ? [] : [devices];
-  });
-  const named = world.place(mount.source);
-  const sourceName = named === undefined ? mount.source : named.path;
-  const [named1] = deviceNumber(world, `/sys/class/block/${sourceName.split('/').at(-1) ?? ''}/dev`);
-  const [own, ...others] = members.filter((devices) => named1 !== undefined && devices.includes(named1));
-  if (own !== undefined && others.length === 0 && own.length === 1) return own[0];
-  // The source is a name that anyone may give; the members are the kernel's word. One alone needs no name.
-  const [only, ...more] = members;
-  return only !== undefined && more.length === 0 && only.length === 1 ? only[0] : undefined;
-}
-
-function deviceNumber(world: NodeWorld, path: string): readonly string[] {
-  const text = world.readText(path, 64)?.trim();
-  return text !== undefined && /^\d{1,10}:\d{1,10}$/.test(text) ? [text] : [];
-}
-
 function describeMapping(
   table: string,
   mount: MountLine | undefined,
@@ -194,21 +147,10 @@ function readLowerOsRelease(
   return release === undefined ? undefined : { release, grade: 'claimed', source: path };
 }
 
-/** The node of a block device, where there is one that can be opened. */
-function devicePath(world: NodeWorld, device: string): string | undefined {
-  const path = `/dev/block/${device}`;
-  const placed = world.place(path);
-  return placed?.kind === 'block-device' || placed?.kind === 'file' ? path : undefined;
-}
-
 function knownBy(os: LowerOsRelease | undefined): { grade: Grade; source: string } {
   return os === undefined
     ? { grade: 'claimed', source: '/usr/lib/os-release' }
     : { grade: os.grade, source: os.source };
-}
-
-function mountFacts(mount: MountLine): Mount {
-  return { ...mount, options: [...mount.options], superOptions: [...mount.superOptions] };
 }
 
 /** Only live evidence may let a node join. Fault: usage.simulated. */

@@ -1,5 +1,5 @@
 import { Fault } from '../core/index.ts';
-import { comparedPlaces, type Evidence, isWatched, locateOn } from '../evidence/index.ts';
+import { comparedPlaces, type Evidence, isWatched, locateOn, type Mount } from '../evidence/index.ts';
 import { type MountLine, parseMountinfo } from '../formats/mountinfo/index.ts';
 import type { Notes } from './notes.ts';
 import type { NodeWorld } from './world.ts';
@@ -36,6 +36,11 @@ export function refuseRemounts(world: NodeWorld, { mounts, view }: MountTable, n
     },
     undefined,
   );
+}
+
+/** A mount as evidence has it. */
+export function mountFacts(mount: MountLine): Mount {
+  return { ...mount, options: [...mount.options], superOptions: [...mount.superOptions] };
 }
 
 function readMounts(world: NodeWorld, path: string): readonly MountLine[] | undefined {

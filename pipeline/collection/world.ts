@@ -40,6 +40,8 @@ export type NodeWorld = {
   readText(path: string, maxBytes: number): string | undefined;
   /** Names in a directory, sorted; undefined where it is absent or no directory. */
   listNames(path: string): readonly string[] | undefined;
+  /** Where the link at a path points, as it is written; undefined where there is no link. Links before the last name are followed. */
+  readLink(path: string): string | undefined;
   /** Where a path leads, undefined where it leads nowhere. */
   place(path: string): PlacedFile | undefined;
   openSource(path: string): Source & Disposable;

@@ -29,6 +29,13 @@ export const findingCodes = {
   'extension.mutable': 'extensions are merged so that the merged tree can be written',
   'extension.foreign-layer': 'something that is no recorded extension is merged into /usr',
   'extension.merge-record': 'the record of a merge is not that of the overlay that is mounted',
+  'extension.unfit':
+    'systemd would leave an extension out of the next merge: it is not for the operating system that boots next',
+  'extension.not-there':
+    'an extension that the next boot selects by its version is not there: the initrd would fetch it',
+  'next-boot.contradiction': 'facts of what boots next cannot both be true: it was altered, or put together from parts',
+  'next-boot.kernel': 'the kernel that boots next is not the signed one, or is none that names its /usr',
+  'next-boot.later': 'what can be told only once it runs is not judged before',
   'extension.refused-by-guard': 'the guard keeps an extension that nobody signed out of the merge',
   'extension.covered-directory': 'something is mounted over a directory that extensions are merged from',
   'unit.masked': 'a unit of the verifier is masked',

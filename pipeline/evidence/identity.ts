@@ -4,6 +4,7 @@ import { buildIdentity, type ExtensionMember, type NodeIdentity } from '../relea
 import type { Evidence, Extension, ExtensionState } from './evidence.ts';
 import { extensionMapping, isImage, verityOf } from './extension-backing.ts';
 import { buildFinding } from './finding.ts';
+import type { NextBoot } from './next-boot.ts';
 
 /** The identity that evidence gives, with how each field is known. */
 export type EvidenceIdentity = {
@@ -21,10 +22,60 @@ export type EvidenceIdentity = {
 export function buildEvidenceIdentity(
   evidence: Evidence,
 ): EvidenceIdentity | { readonly findings: readonly Finding[] } {
-  const { id, versionId, buildId, architecture } = evidence.os;
-  const sysexts = membersOf('sysexts', evidence.sysexts, evidence);
-  const confexts = membersOf('confexts', evidence.confexts, evidence);
-  const findings = [...sysexts.findings, ...confexts.findings, ...missingFacts(evidence)];
+  const { mapping } = evidence.usr;
+  return identityOf({
+    ...evidence,
+    usrHash: { value: usrVerityOf(evidence)?.rootHash ?? null, grade: mapping.grade },
+    gradeOf: (extension) => (extensionMapping(extension, evidence) === undefined ? 'claimed' : 'kernel'),
+  });
+}
+
+/** Makes the identity of what the next boot would run; findings as of buildEvidenceIdentity, and where it would fetch a part of it. */
+export function buildNextIdentity(next: NextBoot): EvidenceIdentity | { readonly findings: readonly Finding[] } {
+  const { usr, missing } = next;
+  if (missing.length > 0) return { findings: missing.map(missingExtension) };
+  const claimed = (value: string | null) => ({ value, grade: 'claimed' as const });
+  return identityOf({
+    ...next,
+    os: {
+      id: claimed(usr?.os.id ?? null),
+      versionId: claimed(usr?.os.versionId ?? null),
+      buildId: claimed(usr?.os.buildId ?? null),
+      architecture: claimed(usr?.architecture ?? null),
+    },
+    usrHash: claimed(usr?.verity?.rootHash ?? null),
+    gradeOf: () => 'claimed',
+  });
+}
+
+/** What the initrd fetches in its place cannot be told before it does. */
+function missingExtension({ name, paths }: NextBoot['missing'][number]): Finding {
+  return buildFinding(
+    'extension.not-there',
+    'unavailable',
+    `The next boot wants extension ${name} from ${paths.join(' or ')}, which is not there: it would fetch it, or fail`,
+    {
+      field: `sysexts.${name}`,
+      actual: null,
+      expected: paths[0] ?? null,
+      next: 'Have update_engine finish, or put the attested image there before the reboot',
+    },
+  );
+}
+
+type Fact = { readonly value: string | null; readonly grade: Grade };
+
+type Facts = Pick<Evidence, 'sysexts' | 'confexts' | 'unread'> & {
+  readonly os: Readonly<Record<'id' | 'versionId' | 'buildId' | 'architecture', Fact>>;
+  readonly usrHash: Fact;
+  readonly gradeOf: (extension: Extension) => Grade;
+};
+
+function identityOf(facts: Facts): EvidenceIdentity | { readonly findings: readonly Finding[] } {
+  const { id, versionId, buildId, architecture } = facts.os;
+  const sysexts = membersOf('sysexts', facts);
+  const confexts = membersOf('confexts', facts);
+  const findings = [...sysexts.findings, ...confexts.findings, ...missingFacts(facts)];
   if (findings.length > 0 || id.value === null || architecture.value === null) return { findings };
   try {
     const identity = buildIdentity({
@@ -33,7 +84,7 @@ export function buildEvidenceIdentity(
         versionId: versionId.value,
         buildId: buildId.value,
         architecture: architecture.value,
-        usrHash: usrVerityOf(evidence)?.rootHash ?? null,
+        usrHash: facts.usrHash.value,
       },
       sysexts: [...sysexts.members],
       confexts: [...confexts.members],
@@ -43,7 +94,7 @@ export function buildEvidenceIdentity(
       ['os.versionId', versionId.grade],
       ['os.buildId', buildId.grade],
       ['os.architecture', architecture.grade],
-      ['os.usrHash', evidence.usr.mapping.grade],
+      ['os.usrHash', facts.usrHash.grade],
       ...sysexts.grades,
       ...confexts.grades,
     ]);
@@ -83,8 +134,8 @@ type Members = {
   readonly findings: readonly Finding[];
 };
 
-function membersOf(kind: 'sysexts' | 'confexts', state: ExtensionState, evidence: Evidence): Members {
-  const outcomes = (state.merged.value ?? []).map((name) => memberOf(kind, name, state, evidence));
+function membersOf(kind: 'sysexts' | 'confexts', facts: Facts): Members {
+  const outcomes = (facts[kind].merged.value ?? []).map((name) => memberOf(kind, name, facts));
   return {
     members: outcomes.flatMap((outcome) => ('member' in outcome ? [outcome.member] : [])),
     grades: outcomes.flatMap((outcome) =>
@@ -97,11 +148,10 @@ function membersOf(kind: 'sysexts' | 'confexts', state: ExtensionState, evidence
 function memberOf(
   kind: 'sysexts' | 'confexts',
   name: string,
-  state: ExtensionState,
-  evidence: Evidence,
+  facts: Facts,
 ): { member: ExtensionMember; grade: Grade } | { finding: Finding } {
   const field = `${kind}.${name}`;
-  const [extension, ...others] = visibleExtensions(state, name);
+  const [extension, ...others] = visibleExtensions(facts[kind], name);
   if (extension === undefined) {
     return {
       finding: buildFinding(
@@ -151,7 +201,7 @@ function memberOf(
   }
   return {
     member: { name, sha256: extension.sha256.value, rootHash: extension.rootHash.value },
-    grade: extensionMapping(extension, evidence) === undefined ? 'claimed' : 'kernel',
+    grade: facts.gradeOf(extension),
   };
 }
 
@@ -160,7 +210,7 @@ export function visibleExtensions(state: ExtensionState, name: string): readonly
   return state.found.filter((extension) => extension.name === name && !extension.hidden && isImage(extension));
 }
 
-function missingFacts({ os, unread }: Evidence): readonly Finding[] {
+function missingFacts({ os, unread }: Facts): readonly Finding[] {
   const facts = [
     ['os.id', os.id.value],
     ['os.architecture', os.architecture.value],

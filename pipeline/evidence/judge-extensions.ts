@@ -127,6 +127,27 @@ function judgeMember(kind: Kind, extension: Extension, evidence: Evidence, wante
   const hasVerity = isRunning ? mapping !== undefined : extension.rootHash.value !== null;
   return [
     ...(isRunning && extension.kind === 'raw' ? judgeBacking(field, extension, evidence) : []),
+    ...judgeImage(field, extension),
+    ...(mapping !== undefined && verity !== null
+      ? judgeMapping(
+          {
+            what: `extension ${extension.name}`,
+            field,
+            table: 'extension.table',
+            option: 'extension.verity-option',
+            status: 'extension.verity-option',
+          },
+          mapping,
+          verity,
+        )
+      : []),
+    ...(wanted.sysextVerity && !hasVerity ? [withoutVerity(field, extension)] : []),
+  ];
+}
+
+/** What an image must be wherever it lies. */
+export function judgeImage(field: string, extension: Extension): readonly Finding[] {
+  return [
     ...extension.forbiddenPaths.map((path) =>
       buildFinding('extension.forbidden-path', 'denied', `Extension ${extension.name} ships ${path}, which none may`, {
         field,
@@ -150,35 +171,21 @@ function judgeMember(kind: Kind, extension: Extension, evidence: Evidence, wante
           ),
         ]
       : []),
-    ...(mapping !== undefined && verity !== null
-      ? judgeMapping(
-          {
-            what: `extension ${extension.name}`,
-            field,
-            table: 'extension.table',
-            option: 'extension.verity-option',
-            status: 'extension.verity-option',
-          },
-          mapping,
-          verity,
-        )
-      : []),
-    ...(wanted.sysextVerity && !hasVerity
-      ? [
-          buildFinding(
-            'extension.no-verity',
-            'denied',
-            `Extension ${extension.name} does not run from dm-verity: it could be rewritten under the merge unseen`,
-            {
-              field,
-              actual: extension.rootHash.value === null ? 'a plain image' : 'an image with verity that is not mapped',
-              expected: 'a verity mapping',
-              next: 'Build it as a DDI with verity, and attest that',
-            },
-          ),
-        ]
-      : []),
   ];
+}
+
+export function withoutVerity(field: string, { name, rootHash }: Extension): Finding {
+  return buildFinding(
+    'extension.no-verity',
+    'denied',
+    `Extension ${name} does not run from dm-verity: it could be rewritten under the merge unseen`,
+    {
+      field,
+      actual: rootHash.value === null ? 'a plain image' : 'an image with verity that is not mapped',
+      expected: 'a verity mapping',
+      next: 'Build it as a DDI with verity, and attest that',
+    },
+  );
 }
 
 /** What runs is what the loop device holds, not what the path names now. */

@@ -10,7 +10,7 @@ const home = '/var/lib/nodeproof';
 
 /** Judges what is mounted over the places that a merge takes extensions from, over the verifier's own, and who looked. */
 export function judgePlaces(
-  evidence: Evidence,
+  evidence: Pick<Evidence, 'mounts' | 'mountView' | 'sysexts' | 'confexts'>,
   { extensions }: Pick<EvidenceRequirements, 'extensions'>,
 ): EvidenceJudgement {
   const { mounts, mountView } = evidence;
@@ -35,7 +35,7 @@ function isGuard({ fileSystem, source }: Mount): boolean {
   return fileSystem === 'overlay' && source === guardSource;
 }
 
-function refusedByGuard({ mountPoint }: Mount, { sysexts, confexts }: Evidence): Finding {
+function refusedByGuard({ mountPoint }: Mount, { sysexts, confexts }: Pick<Evidence, 'sysexts' | 'confexts'>): Finding {
   const masked = [...sysexts.found, ...confexts.found]
     .filter(({ kind, path }) => kind === 'mask' && isWithin(path, mountPoint))
     .map(({ name }) => name);

@@ -1,6 +1,6 @@
-import type { Checked, Finding } from '../core/index.ts';
+import type { Checked, Finding, Grade } from '../core/index.ts';
 import type { VerityTarget } from '../formats/device-mapper/index.ts';
-import type { NodeSet } from '../release/index.ts';
+import type { NodeSet, UsrVerity } from '../release/index.ts';
 import type { Evidence, Mount } from './evidence.ts';
 import { buildFinding } from './finding.ts';
 import { usrVerityOf } from './identity.ts';
@@ -68,7 +68,12 @@ const usrPlace: MappedPlace = {
   status: 'usr.verity-status',
 };
 
-function judgeParameters(verity: VerityTarget, reference: NodeSet['reference'] | null): readonly Finding[] {
+/** Whether /usr has verity as it was signed. */
+export function judgeParameters(
+  verity: UsrVerity,
+  reference: NodeSet['reference'] | null,
+  grade: Grade = 'kernel',
+): readonly Finding[] {
   const signed = reference?.usrVerity;
   if (signed === undefined || signed === null) return [];
   const fields = [
@@ -91,7 +96,7 @@ function judgeParameters(verity: VerityTarget, reference: NodeSet['reference'] |
           field: `usr.mapping.${field}`,
           actual: String(verity[field]),
           expected: String(signed[field]),
-          grade: 'kernel',
+          grade,
           next: reinstall,
         },
       ),

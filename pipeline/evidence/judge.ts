@@ -52,13 +52,13 @@ const remedies: Readonly<Record<string, string>> = {
 };
 
 /** What could not be looked at could hide anything. */
-function judgeUnread({ unread }: Evidence): EvidenceJudgement {
+export function judgeUnread({ unread }: Pick<Evidence, 'unread'>): EvidenceJudgement {
   return {
     checked: [],
     findings: unread.map(({ path, code, message }) =>
       buildFinding(
         'evidence.unread',
-        code.startsWith('file.') ? 'unavailable' : 'untrusted',
+        /^(?:file|unavailable)\./.test(code) ? 'unavailable' : 'untrusted',
         `Cannot look at ${path}: ${message}`,
         {
           field: path,

@@ -5,6 +5,7 @@ export const ownUnits = [
   'nodeproof-guard.service',
   'nodeproof-verify.service',
   'nodeproof-check.service',
+  'nodeproof-next-boot.service',
   'nodeproof-join.service',
   'nodeproof-refresh.service',
 ] as const;

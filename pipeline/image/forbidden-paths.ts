@@ -9,6 +9,8 @@ const verifierUnits = [
   'nodeproof-check.service',
   'nodeproof-check.path',
   'nodeproof-check.timer',
+  'nodeproof-next-boot.service',
+  'nodeproof-next-boot.path',
   'nodeproof-join.service',
   'nodeproof-refresh.service',
   'nodeproof-refresh.timer',

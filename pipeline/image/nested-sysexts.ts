@@ -35,10 +35,25 @@ export async function visitNestedSysexts<T>(
 }
 
 /** Where the file system stores it as it is, it is read in place; a compressed one is in memory while it is visited. */
-function openNested({ tree, node, path }: NestedFile): { readonly source: Source; readonly sha256: Digest } {
+function openNested(file: Placed): { readonly source: Source; readonly sha256: Digest } {
+  const stored = openStored(file);
+  if (stored !== undefined) return { source: stored, sha256: Digest.ofChunks('sha256', file.tree.chunks(file.node)) };
+  const bytes = readWhole(file);
+  return { source: memorySource(bytes, file.path), sha256: Digest.of('sha256', bytes) };
+}
+
+type Placed = Pick<NestedFile, 'tree' | 'node' | 'path'>;
+
+/** A file of a tree as a Source, in place or in memory. Faults: tree.*, limit.file-bytes, and those of the file system. */
+export function openTreeFile(file: Placed): Source {
+  return openStored(file) ?? memorySource(readWhole(file), file.path);
+}
+
+function openStored({ tree, node, path }: Placed): Source | undefined {
   const stored = tree.source?.(node);
-  if (stored !== undefined)
-    return { source: { ...stored, name: path }, sha256: Digest.ofChunks('sha256', tree.chunks(node)) };
-  const bytes = readFile(tree, node, limits.nestedImageBytes, path);
-  return { source: memorySource(bytes, path), sha256: Digest.of('sha256', bytes) };
+  return stored === undefined ? undefined : { ...stored, name: path };
+}
+
+function readWhole({ tree, node, path }: Placed): Uint8Array {
+  return readFile(tree, node, limits.nestedImageBytes, path);
 }

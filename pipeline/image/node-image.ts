@@ -4,7 +4,8 @@ import { type Gpt, isGpt, openPartition, type Partition, partitionType, readGpt 
 import type { OsRelease } from '../formats/os-release/index.ts';
 import type { LeafHasher } from '../formats/verity/index.ts';
 import { openFileTree, sniffFileSystem } from './file-system.ts';
-import { type BootKernel, kernelPath, readBootKernel } from './boot-kernel.ts';
+import { type BootKernel, readBootKernel } from './boot-kernel.ts';
+import { isUsr, kernelPath, readBootFlags } from './boot-slot.ts';
 import { readArchitecture, readOsRelease } from './operating-system.ts';
 import { placeTree } from './placed-tree.ts';
 import { readTrailingVerity, type VerityFacts } from './verity.ts';
@@ -46,10 +47,6 @@ export function isNodeImage(source: Source): boolean {
   return resolve(tree, '/usr') === undefined && resolve(tree, '/lib/os-release') !== undefined;
 }
 
-function isUsr(partition: Partition): boolean {
-  return partition.typeGuid === partitionType.flatcarUsr;
-}
-
 /** A node image whose verity tree was not recomputed yet. */
 export type OpenedNodeImage = Omit<NodeImage, 'usr'> & { readonly usr: Omit<UsrPartition, 'verity'> };
 
@@ -60,17 +57,7 @@ export type OpenedNodeImage = Omit<NodeImage, 'usr'> & { readonly usr: Omit<UsrP
  * Whether the image agrees with itself is judged by judgeNodeImage.
  */
 export function openNodeImage(source: Source): OpenedNodeImage {
-  if (!isGpt(source)) {
-    return {
-      layout: 'usr-partition',
-      gpt: null,
-      kernel: null,
-      usr: openUsr(source, null),
-      oem: null,
-      root: null,
-      problems: [],
-    };
-  }
+  if (!isGpt(source)) return openUsrPartition(source);
   const gpt = readGpt(source);
   const { partition, others } = chooseUsr(gpt, source);
   const [oem, root] = [openLabelled(gpt, source, 'OEM'), openLabelled(gpt, source, 'ROOT')];
@@ -94,6 +81,19 @@ export function openNodeImage(source: Source): OpenedNodeImage {
       ...oem.problems,
       ...root.problems,
     ],
+  };
+}
+
+/** Opens the bytes of a USR partition, whatever else they may look like. Faults: as openNodeImage. */
+export function openUsrPartition(source: Source): OpenedNodeImage {
+  return {
+    layout: 'usr-partition',
+    gpt: null,
+    kernel: null,
+    usr: openUsr(source, null),
+    oem: null,
+    root: null,
+    problems: [],
   };
 }
 
@@ -130,7 +130,8 @@ function chooseUsr(gpt: Gpt, source: Source): { readonly partition: Partition; r
   const filled = gpt.partitions.filter(
     (partition) => isUsr(partition) && sniffFileSystem(openPartition(source, partition)) !== undefined,
   );
-  const [first, ...others] = [...filled].sort((a, b) => bootPriority(b) - bootPriority(a) || a.number - b.number);
+  const priority = (partition: Partition) => readBootFlags(partition).priority;
+  const [first, ...others] = [...filled].sort((a, b) => priority(b) - priority(a) || a.number - b.number);
   if (first === undefined) {
     throw new Fault(
       'image.usr',
@@ -139,11 +140,6 @@ function chooseUsr(gpt: Gpt, source: Source): { readonly partition: Partition; r
     );
   }
   return { partition: first, others };
-}
-
-/** GRUB's gptprio takes bits 48 to 51 of the attributes as priority (Flatcar, grub.cfg). */
-function bootPriority(partition: Partition): number {
-  return Number((partition.attributes >> 48n) & 0xfn);
 }
 
 type Labelled = { readonly tree: FileTree | null; readonly problems: readonly string[] };

@@ -15,6 +15,12 @@ export type VerityFacts = {
   readonly report: VerityReport;
 };
 
+/** What a node set says of verity, and what the kernel's table must say: the root hash with the parameters that it was made by. */
+export function describeVerity({ superblock, report }: VerityFacts) {
+  const { algorithm, dataBlockSizeBytes, hashBlockSizeBytes, dataBlocks, hashType, salt } = superblock;
+  return { rootHash: report.rootHash, algorithm, dataBlockSizeBytes, hashBlockSizeBytes, dataBlocks, hashType, salt };
+}
+
 /**
  * Recomputes the verity tree that follows the data in the same partition, as Flatcar keeps it.
  * Returns null where no superblock is at that offset: the partition has no verity.

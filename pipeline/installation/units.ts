@@ -16,7 +16,17 @@ export const mergingUnits = [
 const given = `--policy ${places.policy} --trust-pack ${places.trustPack}`;
 
 export function listUnits(settings: InstallationSettings): readonly Unit[] {
-  return [guard(settings), verify(), check(settings), checkPath(), checkTimer(), join(), ...refresh(settings)];
+  return [
+    guard(settings),
+    verify(),
+    check(settings),
+    checkPath(),
+    checkTimer(),
+    nextBoot(),
+    nextBootPath(),
+    join(),
+    ...refresh(settings),
+  ];
 }
 
 /** Judges what the next merge would take, before any unit merges. */
@@ -131,6 +141,45 @@ function checkTimer(): Unit {
     content: renderUnit({
       Unit: ['Description=Verify this node four times an hour (nodeproof)'],
       Timer: ['OnBootSec=15min', 'OnUnitActiveSec=15min', 'RandomizedDelaySec=2min'],
+    }),
+  };
+}
+
+/** What a staged update comes to, told before it boots. It goes on no record, and holds up no reboot. */
+function nextBoot(): Unit {
+  return {
+    name: 'nodeproof-next-boot.service',
+    wantedBy: [],
+    content: renderUnit({
+      Unit: [
+        'Description=Verify what the next boot of this node would run (nodeproof)',
+        `RequiresMountsFor=${places.program}`,
+        'After=nodeproof-verify.service',
+      ],
+      Service: [
+        ...oneshotWithin(300),
+        `ExecStart=${places.program} node verify --next-boot ${given}`,
+        ...clean,
+        ...hardened(lookingCapabilities),
+        'RestrictNamespaces=yes',
+      ],
+    }),
+  };
+}
+
+/**
+ * update_engine makes this file when an update is staged, with the slot marked to boot, and nothing else in it (flatcar/
+ * update_engine, update_attempter.cc, kUpdateCompletedMarker). PathExists= would start the service again and again.
+ */
+const updateStaged = '/run/update_engine_autoupdate_completed';
+
+function nextBootPath(): Unit {
+  return {
+    name: 'nodeproof-next-boot.path',
+    wantedBy: ['multi-user.target'],
+    content: renderUnit({
+      Unit: ['Description=Notice a staged update (nodeproof)', 'After=nodeproof-verify.service'],
+      Path: [`PathChanged=${updateStaged}`],
     }),
   };
 }

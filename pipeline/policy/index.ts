@@ -6,7 +6,7 @@ export { policyJsonSchema } from './json-schema.ts';
 export { type Lint, lintPolicy } from './lint.ts';
 export { listFollowed, listStanding, revocationSubject } from './follow.ts';
 export { type MergePlan, planMerge, type RefusedExtension } from './merge.ts';
-export { judgeNode } from './node.ts';
+export { judgeNextNode, judgeNode } from './node.ts';
 export { type NodeBundles, pickNodeBundles } from './node-bundles.ts';
 export { type LoadedPolicy, parsePolicy } from './policy.ts';
 export { revocationPredicateType } from './rules/revocation.ts';

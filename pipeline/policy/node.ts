@@ -1,12 +1,17 @@
 import { type Checked, Digest, type Finding, type Grade, meetsGrade } from '../core/index.ts';
 import {
   buildEvidenceIdentity,
+  buildNextIdentity,
   type Evidence,
   type EvidenceIdentity,
+  type EvidenceJudgement,
   type EvidenceRequirements,
+  judgedLater,
   judgeEvidence,
+  judgeNextBoot,
+  type NextBoot,
 } from '../evidence/index.ts';
-import { identityDigest } from '../release/index.ts';
+import { identityDigest, type NodeSet } from '../release/index.ts';
 import { type Attestation, claimsAbout, isNodeSet, type NodeSetAttestation } from './attestation.ts';
 import { assessAll, distinctStatements, nodeSetsAmong, openShelf, type Shelf, unreadableFindings } from './shelf.ts';
 import { matchMembers } from './members.ts';
@@ -35,15 +40,38 @@ export function judgeNode(
   situation: Situation,
   extensions: EvidenceRequirements['extensions'] = 'running',
 ): PolicyJudgement {
+  const requirements = requirementsOf(situation, extensions);
+  return judgeSubject(buildEvidenceIdentity(evidence), situation, extensions, (reference) =>
+    judgeEvidence(evidence, requirements, reference),
+  );
+}
+
+/** Judges what the next boot of a node would run by the same rules, as far as they can be told before it does. */
+export function judgeNextNode(next: NextBoot, situation: Situation): PolicyJudgement {
+  const requirements = requirementsOf(situation, 'to-be-merged');
+  const judgement = judgeSubject(buildNextIdentity(next), situation, 'to-be-booted', (reference) =>
+    judgeNextBoot(next, requirements, reference),
+  );
+  return { ...judgement, ignored: [...judgement.ignored, judgedLater] };
+}
+
+/** How far what is judged has come: it runs, it is about to be merged into what runs, or the next boot would run it. */
+type Stage = EvidenceRequirements['extensions'] | 'to-be-booted';
+
+function judgeSubject(
+  own: ReturnType<typeof buildEvidenceIdentity>,
+  situation: Situation,
+  stage: Stage,
+  judgeFacts: (reference: NodeSet['reference'] | null) => EvidenceJudgement,
+): PolicyJudgement {
   const { policy, material, now } = situation;
   const freshness = judgeFreshness(situation);
-  const own = buildEvidenceIdentity(evidence);
   const shelf = openShelf(situation);
   const outcome =
     'identity' in own
-      ? judgeRelease(own, shelf, situation, extensions)
+      ? judgeRelease(own, shelf, situation, stage)
       : { findings: own.findings, counted: [], set: null, ignored: [] };
-  const facts = judgeEvidence(evidence, requirementsOf(situation, extensions), outcome.set?.nodeSet.reference ?? null);
+  const facts = judgeFacts(outcome.set?.nodeSet.reference ?? null);
   return {
     identityDigest: 'identity' in own ? identityDigest(own.identity) : null,
     attestations: outcome.counted,
@@ -82,19 +110,14 @@ type ReleaseOutcome = {
 };
 
 /** Several signed sets may fit: one that expired, or that is for another role, hides no other. */
-function judgeRelease(
-  own: EvidenceIdentity,
-  shelf: Shelf,
-  situation: Situation,
-  extensions: EvidenceRequirements['extensions'],
-): ReleaseOutcome {
+function judgeRelease(own: EvidenceIdentity, shelf: Shelf, situation: Situation, stage: Stage): ReleaseOutcome {
   const digest = identityDigest(own.identity);
   const matches =
     situation.policy.node.match === 'set'
       ? matchSet(own, digest, shelf, situation)
       : matchMembers(own, shelf, situation);
   const [best] = matches
-    .map((match) => judgeMatch(own, digest, match, shelf, situation, extensions))
+    .map((match) => judgeMatch(own, digest, match, shelf, situation, stage))
     .sort((a, b) => a.findings.length - b.findings.length);
   if (best === undefined) throw new TypeError('Cannot happen: no match says why there is none');
   return best;
@@ -106,7 +129,7 @@ function judgeMatch(
   { set, members, findings, ignored }: ReleaseMatch,
   shelf: Shelf,
   { policy, now }: Situation,
-  extensions: EvidenceRequirements['extensions'],
+  stage: Stage,
 ): ReleaseOutcome {
   const statements = set === null ? { findings: [], counted: [] } : judgeStatements(set, shelf);
   const revocable = [
@@ -122,7 +145,7 @@ function judgeMatch(
     findings: [
       ...findings,
       ...judgeIdentity(own.identity, policy.node, own.gradeOf),
-      ...judgeGrades(own, policy.node.grades, extensions),
+      ...judgeGrades(own, policy.node.grades, stage),
       ...judgeRevoked(revocable, shelf.context.revocations),
       ...(set === null ? [] : judgeNodeSet(set.nodeSet, policy.node, now)),
       ...statements.findings,
@@ -184,11 +207,13 @@ function judgeNearest(
 function judgeGrades(
   { identity, gradeOf }: EvidenceIdentity,
   wanted: Situation['policy']['node']['grades'],
-  extensions: EvidenceRequirements['extensions'],
+  stage: Stage,
 ): readonly Finding[] {
+  // What no kernel runs yet can be no more than claimed: it is judged again when it runs.
+  if (stage === 'to-be-booted') return [];
   // What is not merged yet can be no more than claimed: it is judged again when it runs.
   const members =
-    extensions === 'running'
+    stage === 'running'
       ? [
           ...identity.sysexts.map((member) => `sysexts.${member.name}`),
           ...identity.confexts.map((member) => `confexts.${member.name}`),

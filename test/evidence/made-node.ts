@@ -85,6 +85,12 @@ export function openMadeNode(node: MadeNode, options: MadeWorldOptions = {}): No
       const names = directories.get(found.path);
       return names === undefined ? (isEmptyDirectory(found.entry) ? [] : undefined) : [...names].sort();
     },
+    readLink: (path) => {
+      const cut = path.lastIndexOf('/');
+      const parent = find(path.slice(0, cut) || '/')?.path ?? '';
+      const entry = entries.get(`${parent === '/' ? '' : parent}/${path.slice(cut + 1)}`);
+      return typeof entry === 'object' && 'link' in entry ? entry.link : undefined;
+    },
     place: (path) => {
       const found = find(path);
       if (found?.entry !== undefined && typeof found.entry === 'object' && 'fault' in found.entry)

@@ -3,7 +3,7 @@ import { decide, type Exit, exit, exitOf, Fault, limits, type Verdict } from '..
 import { type HashingPool, openHashingPool } from '../../edge/hashing/index.ts';
 import { kubeletMask, readStateFile, stopKubelet, writeStateFile } from '../../edge/node/index.ts';
 import { collectEvidence, refuseSimulated } from '../../collection/index.ts';
-import { type Evidence, parseEvidence } from '../../evidence/index.ts';
+import { buildEvidenceIdentity, type Evidence, parseEvidence } from '../../evidence/index.ts';
 import {
   advanceState,
   emptyState,
@@ -20,6 +20,7 @@ import { withTimeout, parseTimeout } from '../timeout.ts';
 import { inFile, parseTime, readInput, renderJson } from '../inputs.ts';
 import { addFound, readMaterial } from '../material.ts';
 import { openCache } from '../node-cache.ts';
+import { verifyNextBoot } from '../next-boot.ts';
 import { listNodeDigests, openNode, readState } from '../node-subject.ts';
 import type { nodeVerifyCommand } from '../table.ts';
 import { type VerdictPurpose, VerdictRecord } from '../verdict-record.ts';
@@ -45,7 +46,11 @@ export const runNodeVerify: Run<typeof nodeVerifyCommand> = async (request) => {
     // Opened here: what still is being hashed when the time is over ends with it.
     await using hashing = openHashingPool();
     const outcome = await asExit(mayStart, record, world, () =>
-      withTimeout(seconds, (signal) => judge(request, loaded, record, hashing, signal)),
+      withTimeout(seconds, (signal) =>
+        options['next-boot']
+          ? verifyNextBoot(request, loaded, hashing, signal)
+          : judge(request, loaded, record, hashing, signal),
+      ),
     );
     // kubelet waits for this: whether it starts where nothing could be judged is for the policy to say.
     return mayStart && outcome === exit.unavailable ? exit.admit : outcome;
@@ -84,7 +89,12 @@ async function judge(
   const given = readMaterial(options, policy, world);
   const { evidence, state } = await lookAtNode(request, hashing);
   if (record !== null) refuseSimulated(evidence);
-  const material = await addFound(listNodeDigests(evidence), { policy, material: given, now }, options, world);
+  const material = await addFound(
+    listNodeDigests(buildEvidenceIdentity(evidence)),
+    { policy, material: given, now },
+    options,
+    world,
+  );
   const situation: Situation = { policy, material, state, now };
   const judgement = judgeNode(evidence, situation);
   const verdict = decide(judgement);
@@ -116,7 +126,7 @@ function purposeOf({ options }: Request): VerdictPurpose | null {
   return options.record || options.enforce ? 'check' : null;
 }
 
-/** Before anything is read: what can never stand on record. Faults: usage.simulated, usage.at, usage.evidence, usage.purpose, usage.digest-cache. */
+/** Before anything is read: what can never stand on record. Faults: usage.simulated, usage.at, usage.evidence, usage.purpose, usage.next-boot, usage.digest-cache. */
 function refuseContradictions(request: Request): void {
   const { options } = request;
   const { join, boot, record, enforce, root, evidence, at } = options;
@@ -125,6 +135,12 @@ function refuseContradictions(request: Request): void {
   if ([join, boot, record || enforce].filter(Boolean).length > 1)
     throw new Fault('usage.purpose', 'Cannot judge for several purposes at once: want --join, --boot or --record');
   const purpose = purposeOf(request);
+  if (options['next-boot'] && (purpose !== null || evidence !== undefined))
+    throw new Fault(
+      'usage.next-boot',
+      `Cannot judge the next boot with ${evidence === undefined ? 'a purpose' : '--evidence'}: it is read from the disk, and goes on no record`,
+      { next: 'Leave out --join, --boot, --record, --enforce and --evidence' },
+    );
   if (purpose === null) return;
   const option = purpose === 'check' ? (enforce ? '--enforce' : '--record') : `--${purpose}`;
   if (root !== undefined || evidence !== undefined) {

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
-import { collectEvidence } from '../../collection/index.ts';
-import { decide, type Exit, exit, limits, worstExit } from '../../core/index.ts';
+import { collectEvidence, collectNextBoot, type NodeWorld } from '../../collection/index.ts';
+import { decide, type Digest, type Exit, exit, Fault, limits, worstExit } from '../../core/index.ts';
 import { openHashingPool } from '../../edge/hashing/index.ts';
+import { buildEvidenceIdentity, buildNextIdentity } from '../../evidence/index.ts';
 import { readTrustPackFile, replaceTrustPackFile } from '../../edge/node/index.ts';
 import { judgeFreshness, parsePolicy, pickSignedSince, type SignedSince, type Situation } from '../../policy/index.ts';
 import { buildRefreshDocument, type RefreshReport, renderRefresh } from '../../report/index.ts';
@@ -31,15 +32,15 @@ export const runTrustRefresh: Run<typeof trustRefreshCommand> = async (request) 
     tell({ ...nothing, path: shown, pack, missingAnchors: material.missingAnchors, refused }, request);
     return decide({ checked: [], findings: refused, waivers: [] }).exit;
   }
-  const digests = listNodeDigests(await collectEvidence(node));
-  const found = await addFound(digests, situation, { ...options, offline: false }, world);
+  const own = listNodeDigests(buildEvidenceIdentity(await collectEvidence(node)));
+  const found = await addFound([...own, ...(await listStaged(node))], situation, { ...options, offline: false }, world);
   const packed = new Set(material.bundles);
   const offered = found.bundles.filter((file) => !packed.has(file));
   const since = pickSignedSince(offered, situation);
   const report: RefreshReport = {
     path: shown,
     pack: addToPack(path, installed, pack, since),
-    identity: digests[0] ?? null,
+    identity: own[0] ?? null,
     missingAnchors: material.missingAnchors,
     since,
     silences: found.silences,
@@ -48,6 +49,16 @@ export const runTrustRefresh: Run<typeof trustRefreshCommand> = async (request) 
   tell(report, request);
   return exitOfReport(report);
 };
+
+/** What the next boot would run, where that can be told: its node set is wanted before the reboot. */
+async function listStaged(node: NodeWorld): Promise<readonly Digest[]> {
+  try {
+    return listNodeDigests(buildNextIdentity(await collectNextBoot(node)));
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return [];
+  }
+}
 
 const nothing = {
   identity: null,

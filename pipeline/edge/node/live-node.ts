@@ -1,4 +1,4 @@
-import { realpathSync, statSync } from 'node:fs';
+import { lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { machine, release } from 'node:os';
 import { decodeUtf8, Fault } from '../../core/index.ts';
 import type { NodeWorld } from '../../collection/index.ts';
@@ -27,6 +27,11 @@ export function openLiveNode({ hashing, now, digestMemory }: NodeOptions): NodeW
     kernelRelease: release(),
     readText: readTextFile,
     listNames: (path) => readNames(path, path),
+    readLink: (path) => {
+      if (lookUp(path, () => lstatSync(path))?.isSymbolicLink() !== true) return undefined;
+      const target = lookUp(path, () => readlinkSync(path, { encoding: 'buffer' }));
+      return target === undefined ? undefined : decodeUtf8(target, `the link ${path}`);
+    },
     place: (path) => {
       const stats = lookUp(path, () => statSync(path, { bigint: true }));
       if (stats === undefined) return undefined;

@@ -57,6 +57,7 @@ export function openNodeDirectory(root: string, { hashing, now, digestMemory }: 
       const found = resolveInside(top, path);
       return found === undefined ? undefined : readNames(found.hostPath, path);
     },
+    readLink: (path) => readLinkInside(top, path),
     place: (path) => {
       const found = resolveInside(top, path);
       return found === undefined ? undefined : placeWith(numbers, found);
@@ -157,6 +158,17 @@ function readTextInside(top: string, path: string, maxBytes: number): string | u
   if (source.sizeBytes > maxBytes)
     throw new Fault('limit.file-bytes', `Cannot read ${path}: it has more than ${maxBytes} bytes`, { where: path });
   return decodeUtf8(source.read(0, source.sizeBytes), path);
+}
+
+function readLinkInside(top: string, path: string): string | undefined {
+  const cut = path.lastIndexOf('/');
+  const parent = resolveInside(top, path.slice(0, cut));
+  // /dev/null has no place in the directory: what is below it would be the host's.
+  if (parent?.stats === undefined) return undefined;
+  const here = `${parent.hostPath}/${path.slice(cut + 1)}`;
+  if (lookUp(path, () => lstatSync(here))?.isSymbolicLink() !== true) return undefined;
+  const target = lookUp(path, () => readlinkSync(here, { encoding: 'buffer' }));
+  return target === undefined ? undefined : decodeUtf8(target, `the link ${path}`);
 }
 
 type FileNumbers = ReadonlyMap<string, z.output<typeof fileNumbersSchema>[string]>;

@@ -23,6 +23,8 @@ test.skipIf(!isLinux)('Nothing in the environment changes what the running syste
     expect(live.readText('/proc/self/mountinfo', 16_777_216)).toContain(' / ');
     expect(live.place('/proc/self/exe')?.kind).toBe('file');
     expect(live.place('/nowhere')).toBeUndefined();
+    expect(live.readLink('/proc/self/exe')).toMatch(/^\//);
+    expect([live.readLink('/proc'), live.readLink('/nowhere')]).toEqual([undefined, undefined]);
     expect(live.listNames('/nowhere')).toBeUndefined();
     expect(live.readText('/nowhere', 64)).toBeUndefined();
   } finally {

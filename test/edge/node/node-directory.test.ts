@@ -144,6 +144,21 @@ describe('A path in the directory', () => {
     expect(open().place('/etc/extensions/entry.raw')?.kind).toBe(kind);
   });
 
+  test('tells its last link as it is written', () => {
+    put('opt/k.raw');
+    link('etc/extensions/k.raw', '../../opt/k.raw');
+    link('links', 'etc/extensions');
+    link('escape', outside);
+    link('nothing', '/dev/null');
+    const node = open();
+    expect(node.readLink('/links/k.raw')).toBe('../../opt/k.raw');
+    const none = ['/opt/k.raw', '/none', '/escape/secret', '/links/none', '/nothing/bin', '/dev/null/bin'];
+    expect(none.map((path) => node.readLink(path))).toEqual(none.map(() => undefined));
+    expect(openMadeNode({ '/links': { link: '/etc' }, '/etc/k': { link: '../opt' } }).readLink('/links/k')).toBe(
+      '../opt',
+    );
+  });
+
   test('has the numbers that were captured for it', () => {
     put('opt/k.raw');
     put('run/nodeproof/captured/files.json', '{"/opt/k.raw": {"inode": 12, "device": "8:9"}}');
