@@ -202,7 +202,11 @@ function judgeBacking(field: string, extension: Extension, evidence: Evidence): 
           actual: `inode ${stale[0]?.backingInode ?? 'unknown'}${stale[0]?.deleted === true ? ', unlinked' : ''}`,
           expected: `inode ${extension.inode ?? 'unknown'}`,
           grade: 'kernel',
-          next: 'Merge again, so that what lies there is what runs: systemctl restart systemd-sysext',
+          // A device goes with its last user: a process from before the last merge keeps the earlier one.
+          next:
+            good.length === 0
+              ? 'Merge again, so that what lies there is what runs: systemctl restart systemd-sysext'
+              : 'Restart the services that were started before the last merge, or reboot',
         },
       ),
     ];

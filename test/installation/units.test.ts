@@ -36,6 +36,7 @@ describe('A unit runs a command line that the program takes:', () => {
       'nodeproof-check.service',
       'nodeproof-guard.service',
       'nodeproof-join.service',
+      'nodeproof-next-boot.service',
       'nodeproof-refresh.service',
       'nodeproof-verify.service',
     ]);

@@ -8,7 +8,9 @@ const shellcheck = findTool('shellcheck') ?? '';
 if (shellcheck === '') console.log('skipped: shellcheck is not installed (Debian: shellcheck)');
 
 const checkout = join(import.meta.dirname, '../..');
-const scripts = globSync(['.ci/run', '{pipeline,samples,test}/**/*.sh'], { cwd: checkout }).sort();
+const scripts = globSync(['.ci/run', '{pipeline,samples,test}/**/*.sh', 'test/vm/minimal-init'], {
+  cwd: checkout,
+}).sort();
 
 /** Some are sourced and name no shell. SC2046: words that are split are meant to be. */
 const judge = (script: string, text?: string) =>

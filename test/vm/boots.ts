@@ -43,6 +43,8 @@ systemctl list-units --all --no-legend 'nodeproof*'
 systemctl --failed --no-legend`,
 };
 
+const verifyNextBoot = `${nodeproof} node verify --next-boot --policy ${places.policy} --trust-pack ${places.trustPack}; echo "exit $?"`;
+
 export const starts = {
   honest: {
     steps: {
@@ -53,6 +55,7 @@ export const starts = {
           [`after ${name}`, withJoin(undo)],
         ]),
       ),
+      'next boot': verifyNextBoot,
       steered: 'ls /var/lib/steered',
       ...lifeOfAnInstallation,
     },
@@ -73,9 +76,22 @@ echo ID=_any >"$ROOT/etc/extensions/loose/usr/lib/extension-release.d/extension-
     steps: atBoot,
   },
   'of another build': {
-    edit: 'dd if="$M/other-usr.img" of="$DISK" bs=512 seek="$(cat "$M/partition-3.sector")" conv=notrunc,sparse status=none',
+    edit: 'dd if="$M/other-usr.img" of="$DISK" bs=1M oflag=seek_bytes seek="$(($(cat "$M/partition-3.sector") * 512))" conv=notrunc status=none',
     usrHash: ({ otherUsrHash }: Machine) => otherUsrHash,
     steps: atBoot,
+  },
+  /** The other build, as an update leaves it: in the slot that is not running, whose turn is next. */
+  'with another build staged': {
+    edit: `dd if="$M/other-usr.img" of="$DISK" bs=512 seek="$(cat "$M/partition-4.sector")" conv=notrunc,sparse status=none
+mcopy -i "$DISK@@$(($(cat "$M/partition-1.sector") * 512))" "$M/other-vmlinuz" ::/flatcar/vmlinuz-b
+sgdisk --attributes=4:set:49 --attributes=4:set:52 "$DISK"`,
+    steps: {
+      ...atBoot,
+      'next boot': verifyNextBoot,
+      'told by itself': `touch /run/update_engine_autoupdate_completed
+for attempt in $(seq 60); do systemctl is-failed --quiet nodeproof-next-boot.service && break; sleep 1; done
+journalctl --boot --no-pager --output=cat --unit=nodeproof-next-boot.service`,
+    },
   },
   steered: {
     edit: steer,

@@ -73,8 +73,8 @@ const patienceMilliseconds = 900_000;
  * Starts a machine from its disk, has it run the steps one after the other, and waits until it is switched off. What it
  * changes on the disk stays there. Emulated: nested virtualisation is not to be had everywhere.
  */
-export async function boot(machine: Machine, disk: string, options: BootOptions): Promise<Run> {
-  const { append = () => '', usrHash = ({ usrHash: own }) => own, steps } = options;
+export async function boot(machine: Machine, disk: string, start: BootOptions): Promise<Run> {
+  const { append = () => '', usrHash = ({ usrHash: own }) => own, steps } = start;
   const folder = `${disk}.run`;
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'steps'), renderSteps(steps));
@@ -87,13 +87,15 @@ export async function boot(machine: Machine, disk: string, options: BootOptions)
     `verity.usrhash=${usrHash(machine)}`,
     append(machine),
   ];
-  await runToEnd('qemu-system-x86_64', [
-    ...['-nodefaults', '-no-reboot', '-display', 'none', '-accel', 'tcg,thread=multi', '-cpu', 'max'],
-    ...['-m', '2048', '-smp', '2', '-device', 'virtio-rng-pci'],
-    ...['-kernel', machine.file('vmlinuz'), '-initrd', machine.file('initrd'), '-append', commandLine.join(' ').trim()],
-    ...['-drive', `file=${disk},format=raw,if=virtio,cache=unsafe`],
-    ...['-serial', `file:${consolePath}`, '-serial', `file:${saidPath}`],
-  ]);
+  const options = {
+    machine: ['-nodefaults', '-no-reboot', '-display', 'none', '-accel', 'tcg,thread=multi', '-cpu', 'max'],
+    size: ['-m', '2048', '-smp', '2', '-device', 'virtio-rng-pci'],
+    kernel: ['-kernel', machine.file('vmlinuz'), '-initrd', machine.file('initrd')],
+    commandLine: ['-append', commandLine.join(' ').trim()],
+    disk: ['-drive', `file=${disk},format=raw,if=virtio,cache=unsafe`],
+    serial: ['-serial', `file:${consolePath}`, '-serial', `file:${saidPath}`],
+  };
+  await runToEnd('qemu-system-x86_64', Object.values(options).flat());
   return { console: readFileSync(consolePath, 'utf8'), said: parseSaid(readFileSync(saidPath, 'utf8')) };
 }
 

@@ -199,7 +199,7 @@ make_root() {
   done
   touch "$root/etc/.updated" "$root/var/.updated"
   echo node >"$root/etc/hostname"
-  : >"$root/etc/fstab"
+  echo '/dev/disk/by-partlabel/EFI-SYSTEM /boot vfat defaults,nofail 0 0' >"$root/etc/fstab"
   printf '0123456789abcdef0123456789abcdef\n' >"$root/etc/machine-id"
   rm -f "$out/root.img"
   truncate -s $((1024 * 1024 * 1024)) "$out/root.img"
@@ -230,6 +230,7 @@ make_disk() {
   mkfs.fat -F 32 -n EFI-SYSTEM "$efi" >/dev/null
   mmd -i "$efi" ::/flatcar
   mcopy -i "$efi" "$out/vmlinuz" ::/flatcar/vmlinuz-a
+  embed_usr_hash "$out/other-vmlinuz" "$(cat "$out/other-usr.hash")"
   rm -f "$disk"
   truncate -s $((4300 * 1024 * 1024)) "$disk"
   sgdisk --clear --set-alignment=4096 --disk-guid=00000000-0000-0000-0000-000000000001 \
@@ -238,7 +239,9 @@ make_disk() {
     --partition-guid=3:7130c94a-213a-4e5a-8e26-6cce9662f132 \
     --new=4:0:+2097152 --typecode=4:5dfbf5f4-2848-4bac-aa5e-0d9a20b745a6 --change-name=4:USR-B \
     --partition-guid=4:e03dd35c-7c2d-4a47-b3fe-27f15780a57c \
+    --attributes=3:set:48 --attributes=3:set:56 \
     --new=9:0:+2097152 --typecode=9:3884dd41-8582-4404-b9a8-e9b84f2df50e --change-name=9:ROOT "$disk" >/dev/null
+  note_start 4
   place_partition "$efi" 1
   place_partition "$out/usr.img" 3
   place_partition "$out/root.img" 9
@@ -246,10 +249,12 @@ make_disk() {
 }
 
 place_partition() {
-  local start
-  start=$(sgdisk --info="$2" "$disk" | sed -n 's/^First sector: \([0-9]*\).*/\1/p')
-  echo "$start" >"$out/partition-$2.sector"
-  place_sectors "$1" "$disk" "$start"
+  note_start "$2"
+  place_sectors "$1" "$disk" "$(cat "$out/partition-$2.sector")"
+}
+
+note_start() {
+  sgdisk --info="$1" "$disk" | sed -n 's/^First sector: \([0-9]*\).*/\1/p' >"$out/partition-$1.sector"
 }
 
 main

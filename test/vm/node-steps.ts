@@ -79,7 +79,8 @@ export const lies: readonly Lie[] = [
   {
     name: 'a sysext file that was swapped after the merge',
     lie: `cp -a ${kubernetes} /root/kept.raw; cp /root/kubernetes-rebuilt.raw /opt/extensions/new.raw; mv /opt/extensions/new.raw ${kubernetes}`,
-    undo: `mv /root/kept.raw ${kubernetes}; ${merge}`,
+    // What was started from the other file keeps it.
+    undo: `mv /root/kept.raw ${kubernetes}; ${merge}; systemctl restart containerd.service kubelet.service`,
     codes: [],
   },
   {

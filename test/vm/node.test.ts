@@ -108,6 +108,19 @@ describe.skipIf('missing' in vm)(`A node from its boot on${reason}`, () => {
     expect((await runOf('honest')).said['steered']).toBe('');
   });
 
+  // --- The next boot -----------------------------------------------------------------------------------------------------------
+
+  test('says of its next boot that it would run what was signed', async () => {
+    expect((await runOf('honest')).said['next boot']).toMatch(/^ADMIT [\s\S]*slot USR-A[\s\S]*exit 0\n$/);
+  });
+
+  test('says that a staged update is not what was signed, asked or not, and runs on', async () => {
+    const { said } = await runOf('with another build staged');
+    expect(readOutcome(said['tell'])).toMatchObject({ ran: ['kubeadm', 'kubelet', 'containerd'], status: 'admit' });
+    expect(said['next boot']).toMatch(/^REFUSE[\s\S]*slot USR-B[\s\S]*exit 1\n$/);
+    expect(said['told by itself']).toMatch(/REFUSE[\s\S]*slot USR-B/);
+  });
+
   // --- The installation --------------------------------------------------------------------------------------------------------
 
   test('is installed twice as it is once', async () => {
