@@ -9,6 +9,7 @@ import {
   image,
   kubernetesPath,
   losetup,
+  mapping,
   type MadeNode,
   type MadeWorldOptions,
   openMadeNode,
@@ -119,6 +120,17 @@ describe('An honest node', () => {
       ']}',
       ',{"name":"/dev/loop9","maj:min":"7:9","back-file":"/var/lib/volumes/a","back-ino":1041,"back-maj:min":"8:17","offset":0,"autoclear":false}]}',
     );
+    expect(await codesOf(node)).toEqual([]);
+  });
+
+  test('may be looked at while a disk is unlocked, whose mapping has no table yet', async () => {
+    const mapped = change(stableNode, mapping('dm-7', '254:7', 'crypt-data', 0));
+    const withLine = (path: string) => `crypt-data: \n${textOf(stableNode, path)}`;
+    const node = {
+      ...mapped,
+      '/$dmsetup-table': withLine('/$dmsetup-table'),
+      '/$dmsetup-status': withLine('/$dmsetup-status'),
+    };
     expect(await codesOf(node)).toEqual([]);
   });
 
@@ -377,6 +389,10 @@ const lies: Readonly<
       ':/usr',
       ':/usr,upperdir=/var/lib/extensions.mutable/usr,workdir=/var/lib/extensions.mutable/.systemd-usr-workdir',
     ),
+  ],
+  'the mapping under /usr has no table': [
+    'usr.no-verity',
+    replace(stableNode, '/$dmsetup-table', /^usr: .*/m, 'usr: '),
   ],
   'a directory that anyone fills is merged': [
     'extension.foreign-layer',

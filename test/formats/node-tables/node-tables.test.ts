@@ -85,6 +85,16 @@ describe('a device-mapper table', () => {
     expect(parseDeviceMapper('No devices found\n').size).toBe(0);
   });
 
+  it.each(['crypt-1: ', 'crypt-1:', 'disk:a: '])('has no targets of a device without a table: %j', (line) => {
+    const devices = parseDeviceMapper(`${line}\n${table}`);
+    expect(devices.get(line.trimEnd().slice(0, -1))).toEqual([]);
+    expect(devices.get('usr')).toHaveLength(1);
+  });
+
+  it.each(['crypt-1: 0', 'crypt-1: 0 8', ': ', 'crypt 1: '])('refuses the line %j', (bad) => {
+    expect(() => parseDeviceMapper(`${table}${bad}\n`)).toThrow(/line 4/);
+  });
+
   it('of any text is a table or a Fault', () => {
     fc.assert(fc.property(fc.string(), givesValueOrFault(parseDeviceMapper)));
     fc.assert(
