@@ -12,7 +12,7 @@ import {
   readUnit,
   type Unit,
 } from '../units/index.ts';
-import type { Notes } from './notes.ts';
+import { Notes } from './notes.ts';
 import type { NodeWorld } from './world.ts';
 
 const nothing = { value: null, grade: 'claimed' } as const;
@@ -23,11 +23,8 @@ const nothing = { value: null, grade: 'claimed' } as const;
  *
  * @param digestPrograms whether to read the programs as a whole: what lies in /usr is known by the digests of its images
  */
-export async function collectUnits(
-  world: NodeWorld,
-  digestPrograms: boolean,
-  notes: Notes,
-): Promise<Evidence['units']> {
+export async function collectUnits(world: NodeWorld, digestPrograms: boolean): Promise<Evidence['units']> {
+  const notes = new Notes();
   const aliases = notes.attempt('/etc/systemd/system', () => listAliases(world), new Map());
   const found: UnitState[] = [];
   for (const name of watchedUnits) {
@@ -39,6 +36,7 @@ export async function collectUnits(
     preload: notes.attempt('/etc/ld.so.preload', () => readPreload(world), []),
     managerEnvironment: notes.attempt('/etc/systemd/system.conf', () => readManagerEnvironment(world), []),
     shadows: notes.attempt('/opt/bin', () => listShadows(world), []),
+    unread: notes.unread,
   };
 }
 
@@ -107,8 +105,13 @@ function listVariables({ name, value, file }: PlacedSetting, world: NodeWorld): 
   if (name === 'Environment') return namesAssigned(value).map((variable) => ({ name: variable, file }));
   if (name !== 'EnvironmentFile') return [];
   return listEnvironmentFiles(value.replace(/^-/, ''), world).flatMap((path) =>
-    variablesIn(world.readText(path, limits.unitFileBytes) ?? '').map((variable) => ({ name: variable, file: path })),
+    variablesIn(readEnvironmentFile(path, world)).map((variable) => ({ name: variable, file: path })),
   );
+}
+
+/** Byte for character: only names count, which are ASCII. What others write there as a value may be no text. */
+function readEnvironmentFile(path: string, world: NodeWorld): string {
+  return Buffer.from(world.readBytes(path, limits.unitFileBytes) ?? []).toString('latin1');
 }
 
 function namesAssigned(value: string): readonly string[] {

@@ -57,7 +57,7 @@ export async function collectEvidence(
     readExtensions('confext', listed.confexts, world),
     collectLoops(loopLines, [...listed.sysexts.found, ...listed.confexts.found], world, notes),
   ]);
-  const units = await collectUnits(world, digestPrograms, notes);
+  const units = await collectUnits(world, digestPrograms);
   const flatcar = collectFlatcar(world, notes);
   refuseRemounts(world, table, notes);
   const evidence: Evidence = {

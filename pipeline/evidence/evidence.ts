@@ -139,6 +139,9 @@ export const unitStateSchema = z.strictObject({
     .check(z.maxLength(64)),
 });
 
+/** What could not be looked at, and why. */
+const unreadSchema = z.array(z.strictObject({ path: text, code: text, message: text })).check(z.maxLength(1024));
+
 const unitsSchema = z.strictObject({
   found: z.array(unitStateSchema).check(z.maxLength(64)),
   /** What the loader puts into every program (/etc/ld.so.preload). */
@@ -147,6 +150,8 @@ const unitsSchema = z.strictObject({
   managerEnvironment: z.array(z.strictObject({ name: text, file: text })).check(z.maxLength(1024)),
   /** Programs of a node that lie where PATH may find them before those in /usr. */
   shadows: z.array(text).check(z.maxLength(64)),
+  /** What of the units could not be looked at: no matter where they are not judged, which is before the merge. */
+  unread: unreadSchema,
 });
 
 /** What Flatcar is told to enable, and what it made of that (bootengine, initrd-setup-root-after-ignition). */
@@ -206,8 +211,8 @@ export const evidenceSchema = z.strictObject({
   units: unitsSchema,
   flatcar: flatcarSchema,
   platform: platformSchema,
-  /** What could not be looked at, and why: each is a reason not to admit where the policy needs the fact. */
-  unread: z.array(z.strictObject({ path: text, code: text, message: text })).check(z.maxLength(1024)),
+  /** Each is a reason not to admit where the policy needs the fact. */
+  unread: unreadSchema,
 });
 
 export type Evidence = z.output<typeof evidenceSchema>;

@@ -36,7 +36,7 @@ export function judgeEvidence(
     judgeExtensions('confexts', evidence.confexts, evidence, { ...requirements, sysextVerity: false }),
     judgePlaces(evidence, requirements),
     // What the units run is there after the merge only, and is judged then.
-    ...(requirements.extensions === 'running' ? [judgeUnits(evidence)] : []),
+    ...(requirements.extensions === 'running' ? [judgeUnits(evidence), judgeUnread(evidence.units)] : []),
     judgeUnread(evidence),
   ];
   return {
@@ -52,7 +52,7 @@ const remedies: Readonly<Record<string, string>> = {
 };
 
 /** What could not be looked at could hide anything. */
-function judgeUnread({ unread }: Evidence): EvidenceJudgement {
+function judgeUnread({ unread }: Pick<Evidence, 'unread'>): EvidenceJudgement {
   return {
     checked: [],
     findings: unread.map(({ path, code, message }) =>

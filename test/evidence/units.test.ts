@@ -54,6 +54,10 @@ describe('Units that are as they should be', () => {
       'a node whose extensions are not merged yet, and whose programs are not there',
       change(installedNode, { '/usr/bin/kubelet': undefined, '/usr/bin/kubeadm': undefined }),
     ],
+    [
+      'a node where kubeadm or somebody else wrote a value that is no text for kubelet',
+      { ...installedNode, '/var/lib/kubelet/kubeadm-flags.env': Buffer.from('A="\xff"\nB=c\n', 'latin1') },
+    ],
     ['a node without any of these units', stableNode],
   ])('give no finding: %s', async (_, node) => {
     expect(await findingsOf(node)).toEqual([]);
@@ -290,6 +294,13 @@ const lies: Readonly<Record<string, readonly [code: string, node: MadeNode]>> = 
     'unit.preload',
     { ...installedNode, '/etc/default/kubelet': 'A=b\n  export LD_AUDIT=/mnt/evil.so\n' },
   ],
+  'kubelet gets a library from a file that is no text': [
+    'unit.preload',
+    {
+      ...installedNode,
+      '/var/lib/kubelet/kubeadm-flags.env': Buffer.from('A="\xff"\nLD_PRELOAD=/mnt/evil.so\n', 'latin1'),
+    },
+  ],
   'kubelet gets a library from one of many files': [
     'unit.preload',
     {
@@ -357,6 +368,18 @@ describe('Unit files that cannot be read refuse', () => {
     ['a pattern for directories', dropIn('kubelet.service', '[Service]\nEnvironmentFile=/run/*/a.env\n')],
   ])('%s', async (_, node) => {
     expect(await codesOf(node)).toContain('evidence.unread');
+  });
+
+  test('and keep no extension from being merged, for the guard judges no unit', async () => {
+    const unreadUnit = { ...installedNode, [`${etc}/kubelet.service.d/x.conf`]: Buffer.from([0xff, 0x0a]) };
+    const judge = async (node: MadeNode) =>
+      judgeEvidence(
+        await collectEvidence(openMadeNode(node)),
+        { ...requirements, extensions: 'to-be-merged' },
+        reference,
+      ).findings.map(({ code }) => code);
+    expect(await judge(unreadUnit)).toEqual([]);
+    expect(await judge({ ...unreadUnit, '/run/extensions': unreadable })).toEqual(['evidence.unread']);
   });
 
   test('whatever they hold, there is evidence or a fault', async () => {
