@@ -45,7 +45,10 @@ export type NodeWorld = {
   /** Where a path leads, undefined where it leads nowhere. */
   place(path: string): PlacedFile | undefined;
   openSource(path: string): Source & Disposable;
-  /** What the command prints, undefined where it is not installed or not captured. Fault: file.command where it fails. */
+  /**
+   * What the command prints, undefined where it is not installed or not captured.
+   * Faults: file.command where it fails, limit.command-bytes.
+   */
   ask(command: NodeCommand): string | undefined;
   readonly hashLeaves: LeafHasher;
   digestSource(source: Source, algorithms: readonly DigestAlgorithm[]): Promise<readonly Digest[]>;

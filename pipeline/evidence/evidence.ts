@@ -200,12 +200,12 @@ export const evidenceSchema = z.strictObject({
   /** The mount that /usr is without extensions, found by its place in the mount table and never by a name. */
   usr: z.strictObject({ mount: z.nullable(mountSchema), mapping: fact(mappedDeviceSchema) }),
   /** Every mount at or below what is signed, merged or judges: /usr, /opt, /etc, the extension directories, the verifier. */
-  mounts: z.array(mountSchema).check(z.maxLength(4096)),
+  mounts: z.array(mountSchema).check(z.maxLength(limits.watchedMounts)),
   /** Whose mount table that is, and the paths which this run sees on another mount than the node does. */
   mountView: z.strictObject({ source: text, differences: z.array(text).check(z.maxLength(64)) }),
-  loops: z.array(loopDeviceSchema).check(z.maxLength(1024)),
+  loops: z.array(loopDeviceSchema).check(z.maxLength(limits.loopDevices)),
   /** All mapped devices. */
-  mappings: z.array(mappedDeviceSchema).check(z.maxLength(1024)),
+  mappings: z.array(mappedDeviceSchema).check(z.maxLength(limits.mappedDevices)),
   sysexts: extensionStateSchema,
   confexts: extensionStateSchema,
   units: unitsSchema,

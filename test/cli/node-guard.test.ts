@@ -74,6 +74,14 @@ describe('node guard', () => {
     expect(guarded.kept.map(({ held }) => held)).toEqual(['comparison', 'comparison']);
   });
 
+  test('cannot judge a node with more mounts than Linux allows, and lets nothing be merged', async () => {
+    const line = '99 22 0:70 / /var/lib/kubelet/pods/a rw - tmpfs tmpfs rw\n';
+    writeMadeNode(join(folder, 'root'), { ...unmerged, '/proc/self/mountinfo': line.repeat(100_001) });
+    const { exit, stdout } = await runIn(folder, ...command, '--json');
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'unavailable.node-table' } });
+    expect(exit).toBe(4);
+  });
+
   test('keeps what nobody signed out, and lets the rest be merged', async () => {
     const extra = change(unmerged, { '/var/lib/extensions/extra.raw': image('docker-flatcar.raw') });
     const guarded = await guard(extra);

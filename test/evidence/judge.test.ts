@@ -447,8 +447,8 @@ describe('What cannot be looked at refuses', () => {
     let readings = 0;
     const evidence = await collectEvidence({
       ...world,
-      readText: (path, maxBytes) =>
-        (path === '/proc/self/mountinfo' && ++readings > 1 ? later : world).readText(path, maxBytes),
+      readBytes: (path, maxBytes) =>
+        (path === '/proc/self/mountinfo' && ++readings > 1 ? later : world).readBytes(path, maxBytes),
     });
     const { findings } = judgeEvidence(evidence, requirements, reference);
     expect(findings.map((finding) => finding.code)).toEqual(['evidence.unread']);

@@ -32,7 +32,7 @@ const fileNumbersSchema = z.record(
   }),
 );
 
-const capturedBytes = limits.losetupBytes;
+const capturedBytes = limits.commandBytes;
 
 /**
  * A directory as a node: nothing of the host is read. Paths are resolved inside it as chroot(2) would, component by
