@@ -99,21 +99,26 @@ export const extensionSchema = z.strictObject({
   problem: z.nullable(z.strictObject({ code: text, message: text })),
 });
 
+/** Names that the merged tree itself records (`.systemd-sysext/extensions`, `.systemd-confext/confexts`). */
+const mergedNames = fact(z.array(text).check(z.maxLength(1024)));
+
+/** The directories of a merge's overlay, from its mount options. */
+const overlaySchema = z.strictObject({
+  device: deviceNumber,
+  lowerDirectories: z.array(longText),
+  upperDirectory: z.nullable(longText),
+  /** The device number that the merged tree records, which must be the overlay's. */
+  recordedDevice: z.nullable(deviceNumber),
+});
+
 /** The extensions of one class and whether and how they are merged. */
 export const extensionStateSchema = z.strictObject({
   found: z.array(extensionSchema).check(z.maxLength(limits.extensions * 8)),
-  /** Names that the merged tree itself records (`.systemd-sysext/extensions`, `.systemd-confext/confexts`); null where nothing is merged. */
-  merged: fact(z.array(text).check(z.maxLength(1024))),
-  /** The overlay's directories from its mount options; null where nothing is merged. */
-  overlay: z.nullable(
-    z.strictObject({
-      device: deviceNumber,
-      lowerDirectories: z.array(longText),
-      upperDirectory: z.nullable(longText),
-      /** The device number that the merged tree records, which must be the overlay's. */
-      recordedDevice: z.nullable(deviceNumber),
-    }),
-  ),
+  /** What is merged into /usr, of configuration extensions into /etc; null where nothing is. */
+  merged: mergedNames,
+  overlay: z.nullable(overlaySchema),
+  /** The merge of the same extensions into /opt; null where none is mounted there: often no extension has an /opt. */
+  opt: z.nullable(z.strictObject({ merged: mergedNames, overlay: overlaySchema })),
 });
 
 /** A unit that gates, judges or runs the node, as systemd puts it together from its files. */

@@ -27,8 +27,9 @@ export const findingCodes = {
   'extension.table': 'the mapping of an extension is not one verity target over its whole length',
   'extension.verity-option': 'the verity mapping of an extension does not enforce, or is not valid',
   'extension.mutable': 'extensions are merged so that the merged tree can be written',
-  'extension.foreign-layer': 'something that is no recorded extension is merged into /usr',
-  'extension.merge-record': 'the record of a merge is not that of the overlay that is mounted',
+  'extension.foreign-layer': 'something that is no recorded extension is merged into /usr or /opt',
+  'extension.merge-record':
+    'the record of a merge is not that of the overlay that is mounted, or /opt has another than /usr',
   'extension.refused-by-guard': 'the guard keeps an extension that nobody signed out of the merge',
   'extension.covered-directory': 'something is mounted over a directory that extensions are merged from',
   'unit.masked': 'a unit of the verifier is masked',

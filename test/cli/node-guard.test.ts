@@ -254,6 +254,21 @@ describe('node guard, where the initrd merged', () => {
     expect(codes(guarded)).toContain('extension.swapped');
   });
 
+  test.for([
+    ['lets a merge into /opt stand that is of the same extensions', 'docker-flatcar\nkubernetes', 'allowed', []],
+    ['refuses a merge of others into /opt', 'evil', 'blocked', ['extension.merge-record']],
+  ] as const)('%s', async ([, names, merge, wanted]) => {
+    const layers = '/run/systemd/sysext/meta/opt:/sysroot/opt';
+    const line = `62 22 0:52 / /opt ro - overlay sysext ro,lowerdir=${layers}\n`;
+    const guarded = await guard({
+      ...replace(betaNode, '/proc/self/mountinfo', /$/, line),
+      '/opt/.systemd-sysext/extensions': names,
+      '/opt/.systemd-sysext/dev': '0:52',
+    });
+    expect(guarded.merge).toBe(merge);
+    expect(codes(guarded)).toEqual(wanted);
+  });
+
   test('refuses a layer that belongs to no extension', async () => {
     const guarded = await guard(
       replace(
