@@ -1,5 +1,6 @@
 import { Fault, limits } from '../core/index.ts';
 import { splitCommand } from '../formats/systemd-unit/index.ts';
+import { dropInPath, isOwnDropIn, isOwnUnit, ownUnits } from '../installation/index.ts';
 import { type Evidence, isWithin, type UnitState, watchedUnits, workloads } from '../evidence/index.ts';
 import {
   listAliases,
@@ -66,7 +67,8 @@ async function describeUnit(
     resolvedFragment: unit?.resolvedFragment ?? null,
     aliases: [...(unit?.aliases ?? [])],
     dropIns: (unit?.dropIns ?? []).map((path) => ({ path, sets: namesSetIn(path, unit?.settings ?? []) })),
-    ownDropIns: notes.attempt(name, () => listOwnDropIns(name, world), []),
+    text: notes.attempt(name, () => (unit === undefined || unit.isMasked ? null : readOwnUnit(unit, world)), null),
+    ownDropIn: notes.attempt(name, () => readOwnDropIn(name, world), null),
     settings: effective
       .filter(({ name: setting }) => setting !== 'Environment')
       .map((setting) => ({ name: setting.name, value: withoutSecrets(setting.value), file: setting.file })),
@@ -83,11 +85,18 @@ function namesSetIn(path: string, settings: readonly PlacedSetting[]): string[] 
   return [...new Set(set.map(({ name }) => name))];
 }
 
-function listOwnDropIns(name: string, world: NodeWorld): string[] {
-  const folder = `/etc/systemd/system/${name}.d`;
-  return (world.listNames(folder) ?? [])
-    .filter((file) => file.endsWith('-nodeproof.conf'))
-    .map((file) => `${folder}/${file}`);
+function readOwnUnit({ name, fragment }: Unit, world: NodeWorld): string | null {
+  if (!ownUnits.includes(name)) return null;
+  const text = world.readText(fragment, limits.unitFileBytes);
+  return text !== undefined && isOwnUnit(name, text) ? text : null;
+}
+
+function readOwnDropIn(name: string, world: NodeWorld): UnitState['ownDropIn'] {
+  const path = dropInPath(name);
+  const placed = world.place(path);
+  if (placed === undefined) return null;
+  const text = placed.kind === 'file' ? world.readText(path, limits.unitFileBytes) : undefined;
+  return { path, text: text !== undefined && isOwnDropIn(name, text) ? text : null };
 }
 
 /** Tokens and keys that kubeadm takes on its command line: evidence goes to people and files. */

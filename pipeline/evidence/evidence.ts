@@ -132,8 +132,10 @@ export const unitStateSchema = z.strictObject({
   aliases: z.array(text).check(z.maxLength(64)),
   /** Its drop-ins in the order in which they are read, each with the names of what it sets. */
   dropIns: z.array(z.strictObject({ path: text, sets: z.array(text).check(z.maxLength(256)) })).check(z.maxLength(256)),
-  /** Drop-ins of ours over it that lie in /etc/systemd/system, whether or not they count. */
-  ownDropIns: z.array(text).check(z.maxLength(16)),
+  /** The whole fragment of a unit of ours. Null for others, and where it is not what `node install` writes: that may hold secrets. */
+  text: z.nullable(longText),
+  /** The drop-in of ours over it, whether or not it counts, with its text as that of a unit; null where none lies there. */
+  ownDropIn: z.nullable(z.strictObject({ path: text, text: z.nullable(longText) })),
   /** The settings that decide what runs, where and after what, as they count in the end. Secrets are left out. */
   settings: z.array(z.strictObject({ name: text, value: longText, file: text })).check(z.maxLength(1024)),
   /** Names of variables that it is given, and the file that gives each. Values may be secrets. */

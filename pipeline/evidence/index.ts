@@ -16,5 +16,5 @@ export { findingCodes as evidenceFindingCodes } from './finding-codes.ts';
 export { buildEvidenceIdentity, type EvidenceIdentity } from './identity.ts';
 export { type EvidenceRequirements, judgeEvidence } from './judge.ts';
 export { isMerge, locateOn, stackMounts } from './mount-stack.ts';
-export { ownUnits, watchedUnits, workloads } from './watched-units.ts';
+export { watchedUnits, workloads } from './watched-units.ts';
 export { mergeStateDigest } from './merge-state.ts';
