@@ -17,12 +17,10 @@ import type { NodeWorld, PlacedFile } from './world.ts';
 type ExtensionClass = 'sysext' | 'confext';
 
 /** Where a class is merged, and where the merged tree records it (systemd, src/sysext/sysext.c, image_class_info). */
-const places: Readonly<
-  Record<ExtensionClass, { readonly hierarchy: string; readonly names: string; readonly device: string }>
-> = {
-  sysext: { hierarchy: '/usr', names: '/usr/.systemd-sysext/extensions', device: '/usr/.systemd-sysext/dev' },
-  confext: { hierarchy: '/etc', names: '/etc/.systemd-confext/confexts', device: '/etc/.systemd-confext/dev' },
-};
+const places = {
+  sysext: { hierarchy: '/usr', directory: '.systemd-sysext', names: 'extensions' },
+  confext: { hierarchy: '/etc', directory: '.systemd-confext', names: 'confexts' },
+} as const satisfies Record<ExtensionClass, unknown>;
 
 const recordBytes = 1024 * 1024;
 
@@ -36,11 +34,34 @@ export function listExtensions(
   mounts: readonly MountLine[],
   notes: Notes,
 ): ExtensionState {
-  const { hierarchy, names, device } = places[extensionClass];
+  return {
+    found: [...findExtensions(extensionClass, world, notes)],
+    ...lookAtMerge(extensionClass, places[extensionClass].hierarchy, world, mounts, notes),
+    opt: extensionClass === 'sysext' ? lookAtOpt(world, mounts, notes) : null,
+  };
+}
+
+/** Without an overlay /opt is whatever the node has there: nothing of it is a record. */
+function lookAtOpt(world: NodeWorld, mounts: readonly MountLine[], notes: Notes): ExtensionState['opt'] {
+  if (!stackMounts(mounts, '/opt').some((mount) => isMerge(mount, 'sysext'))) return null;
+  const { merged, overlay } = lookAtMerge('sysext', '/opt', world, mounts, notes);
+  return overlay === null ? null : { merged, overlay };
+}
+
+/** What is merged into one hierarchy, by the record in it and by the overlay over it. */
+function lookAtMerge(
+  extensionClass: ExtensionClass,
+  hierarchy: string,
+  world: NodeWorld,
+  mounts: readonly MountLine[],
+  notes: Notes,
+): Pick<ExtensionState, 'merged' | 'overlay'> {
+  const { directory, names: fileName } = places[extensionClass];
+  const names = `${hierarchy}/${directory}/${fileName}`;
+  const device = `${hierarchy}/${directory}/dev`;
   const merged = notes.attempt(names, () => world.readText(names, recordBytes), undefined);
   const recordedDevice = notes.attempt(device, () => world.readText(device, 64)?.trim(), undefined);
   return {
-    found: [...findExtensions(extensionClass, world, notes)],
     merged: {
       value: merged === undefined ? null : merged.split('\n').filter((line) => line !== ''),
       grade: 'claimed',

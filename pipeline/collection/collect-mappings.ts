@@ -1,4 +1,4 @@
-import { Fault } from '../core/index.ts';
+import { Fault, limits } from '../core/index.ts';
 import { parseDeviceMapper } from '../formats/device-mapper/index.ts';
 import type { MappedDevice } from '../evidence/index.ts';
 import type { NodeWorld } from './world.ts';
@@ -8,12 +8,17 @@ export type Mappings = ReadonlyMap<string, MappedDevice>;
 
 /**
  * All mapped devices with their whole tables. dmsetup tells tables by name; which device has a name is /sys's word.
- * Faults: device-mapper.*, file.*.
+ * Faults: device-mapper.*, limit.mapped-*, file.*.
  */
 export function collectMappings(world: NodeWorld): Mappings {
   const blocks = (world.listNames('/sys/block') ?? []).filter((name) => name.startsWith('dm-'));
   // Without a mapped device there is nothing to ask, and on some kernels nobody to ask.
   if (blocks.length === 0) return new Map();
+  if (blocks.length > limits.mappedDevices)
+    throw new Fault(
+      'limit.mapped-devices',
+      `Cannot tell the mapped devices: there are ${blocks.length}, want at most ${limits.mappedDevices}`,
+    );
   const tableText = world.ask('dmsetup-table');
   if (tableText === undefined)
     throw new Fault(

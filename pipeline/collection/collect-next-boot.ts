@@ -199,6 +199,7 @@ const nothing: ExtensionState = {
   found: [],
   merged: { value: null, grade: 'claimed', source: 'what the next merge takes' },
   overlay: null,
+  opt: null,
 };
 
 /** update_engine may be at it: what was read before and after it marks a slot is of no boot that will be. */

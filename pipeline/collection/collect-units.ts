@@ -1,5 +1,6 @@
 import { Fault, limits } from '../core/index.ts';
 import { splitCommand } from '../formats/systemd-unit/index.ts';
+import { dropInPath, isOwnDropIn, isOwnUnit, ownUnits } from '../installation/index.ts';
 import { type Evidence, isWithin, type UnitState, watchedUnits, workloads } from '../evidence/index.ts';
 import {
   listAliases,
@@ -12,7 +13,7 @@ import {
   readUnit,
   type Unit,
 } from '../units/index.ts';
-import type { Notes } from './notes.ts';
+import { Notes } from './notes.ts';
 import type { NodeWorld } from './world.ts';
 
 const nothing = { value: null, grade: 'claimed' } as const;
@@ -23,11 +24,8 @@ const nothing = { value: null, grade: 'claimed' } as const;
  *
  * @param digestPrograms whether to read the programs as a whole: what lies in /usr is known by the digests of its images
  */
-export async function collectUnits(
-  world: NodeWorld,
-  digestPrograms: boolean,
-  notes: Notes,
-): Promise<Evidence['units']> {
+export async function collectUnits(world: NodeWorld, digestPrograms: boolean): Promise<Evidence['units']> {
+  const notes = new Notes();
   const aliases = notes.attempt('/etc/systemd/system', () => listAliases(world), new Map());
   const found: UnitState[] = [];
   for (const name of watchedUnits) {
@@ -39,6 +37,7 @@ export async function collectUnits(
     preload: notes.attempt('/etc/ld.so.preload', () => readPreload(world), []),
     managerEnvironment: notes.attempt('/etc/systemd/system.conf', () => readManagerEnvironment(world), []),
     shadows: notes.attempt('/opt/bin', () => listShadows(world), []),
+    unread: notes.unread,
   };
 }
 
@@ -68,7 +67,8 @@ async function describeUnit(
     resolvedFragment: unit?.resolvedFragment ?? null,
     aliases: [...(unit?.aliases ?? [])],
     dropIns: (unit?.dropIns ?? []).map((path) => ({ path, sets: namesSetIn(path, unit?.settings ?? []) })),
-    ownDropIns: notes.attempt(name, () => listOwnDropIns(name, world), []),
+    text: notes.attempt(name, () => (unit === undefined || unit.isMasked ? null : readOwnUnit(unit, world)), null),
+    ownDropIn: notes.attempt(name, () => readOwnDropIn(name, world), null),
     settings: effective
       .filter(({ name: setting }) => setting !== 'Environment')
       .map((setting) => ({ name: setting.name, value: withoutSecrets(setting.value), file: setting.file })),
@@ -85,11 +85,18 @@ function namesSetIn(path: string, settings: readonly PlacedSetting[]): string[] 
   return [...new Set(set.map(({ name }) => name))];
 }
 
-function listOwnDropIns(name: string, world: NodeWorld): string[] {
-  const folder = `/etc/systemd/system/${name}.d`;
-  return (world.listNames(folder) ?? [])
-    .filter((file) => file.endsWith('-nodeproof.conf'))
-    .map((file) => `${folder}/${file}`);
+function readOwnUnit({ name, fragment }: Unit, world: NodeWorld): string | null {
+  if (!ownUnits.includes(name)) return null;
+  const text = world.readText(fragment, limits.unitFileBytes);
+  return text !== undefined && isOwnUnit(name, text) ? text : null;
+}
+
+function readOwnDropIn(name: string, world: NodeWorld): UnitState['ownDropIn'] {
+  const path = dropInPath(name);
+  const placed = world.place(path);
+  if (placed === undefined) return null;
+  const text = placed.kind === 'file' ? world.readText(path, limits.unitFileBytes) : undefined;
+  return { path, text: text !== undefined && isOwnDropIn(name, text) ? text : null };
 }
 
 /** Tokens and keys that kubeadm takes on its command line: evidence goes to people and files. */
@@ -107,8 +114,13 @@ function listVariables({ name, value, file }: PlacedSetting, world: NodeWorld): 
   if (name === 'Environment') return namesAssigned(value).map((variable) => ({ name: variable, file }));
   if (name !== 'EnvironmentFile') return [];
   return listEnvironmentFiles(value.replace(/^-/, ''), world).flatMap((path) =>
-    variablesIn(world.readText(path, limits.unitFileBytes) ?? '').map((variable) => ({ name: variable, file: path })),
+    variablesIn(readEnvironmentFile(path, world)).map((variable) => ({ name: variable, file: path })),
   );
+}
+
+/** Byte for character: only names count, which are ASCII. What others write there as a value may be no text. */
+function readEnvironmentFile(path: string, world: NodeWorld): string {
+  return Buffer.from(world.readBytes(path, limits.unitFileBytes) ?? []).toString('latin1');
 }
 
 function namesAssigned(value: string): readonly string[] {

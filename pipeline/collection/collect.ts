@@ -23,7 +23,8 @@ export type CollectionOptions = {
 
 /**
  * Collects what a node says about itself, each fact with its grade and how it was obtained. What cannot be read is named in
- * `unread`, which is a reason not to admit. Fault: evidence.field, where there is more than the document can hold.
+ * `unread`, which is a reason not to admit. Faults: evidence.field, where there is more than the document can hold;
+ * unavailable.node-table.
  */
 export async function collectEvidence(
   world: NodeWorld,
@@ -32,8 +33,8 @@ export async function collectEvidence(
   const notes = new Notes();
   const table = collectMounts(world, notes);
   const { mounts } = table;
-  const loopLines = notes.attempt('losetup', () => parseLosetup(world.ask('losetup') ?? ''), []);
-  const mappings = notes.attempt('dmsetup', () => collectMappings(world), new Map());
+  const loopLines = notes.attemptTable('losetup', () => parseLosetup(world.ask('losetup') ?? ''), []);
+  const mappings = notes.attemptTable('dmsetup', () => collectMappings(world), new Map());
   const usrMount = lowestUsr(mounts);
   const usrDevice =
     usrMount === undefined ? undefined : notes.attempt('/sys/fs/btrfs', () => findDevice(world, usrMount), undefined);
@@ -49,7 +50,7 @@ export async function collectEvidence(
     readExtensions('confext', listed.confexts, world),
     collectLoops(loopLines, [...listed.sysexts.found, ...listed.confexts.found], world, notes),
   ]);
-  const units = await collectUnits(world, digestPrograms, notes);
+  const units = await collectUnits(world, digestPrograms);
   const flatcar = collectFlatcar(world, notes);
   refuseRemounts(world, table, notes);
   const evidence: Evidence = {

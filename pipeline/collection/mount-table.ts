@@ -1,10 +1,9 @@
-import { Fault } from '../core/index.ts';
+import { Fault, limits } from '../core/index.ts';
 import { comparedPlaces, type Evidence, isWatched, locateOn, type Mount } from '../evidence/index.ts';
 import { type MountLine, parseMountinfo } from '../formats/mountinfo/index.ts';
 import type { Notes } from './notes.ts';
 import type { NodeWorld } from './world.ts';
 
-const texts = 16 * 1024 * 1024;
 const own = '/proc/self/mountinfo';
 const node = '/proc/1/mountinfo';
 
@@ -13,23 +12,23 @@ export type MountTable = { readonly mounts: readonly MountLine[]; readonly view:
 
 /**
  * The mounts of the node: those of its first process, where it shows them. A verifier in a mount namespace of its own sees
- * other files than the node runs.
+ * other files than the node runs. Fault: unavailable.node-table.
  */
 export function collectMounts(world: NodeWorld, notes: Notes): MountTable {
-  const mine = notes.attempt(own, () => readMounts(world, own) ?? missing(own), []);
-  const theirs = notes.attempt(node, () => readMounts(world, node), undefined);
+  const mine = notes.attemptTable(own, () => readMounts(world, own) ?? missing(own), []);
+  const theirs = notes.attemptTable(node, () => readMounts(world, node), undefined);
   if (theirs === undefined) return { mounts: mine, view: { source: own, differences: [] } };
   return { mounts: theirs, view: { source: node, differences: compareViews(mine, theirs) } };
 }
 
-/** What was read before and after a merge belongs to no state that the node was ever in. */
+/** What was read before and after a merge belongs to no state that the node was ever in. Fault: unavailable.node-table. */
 export function refuseRemounts(world: NodeWorld, { mounts, view }: MountTable, notes: Notes): void {
   if (mounts.length === 0) return;
-  notes.attempt(
+  notes.attemptTable(
     view.source,
     () => {
       const after = readMounts(world, view.source) ?? missing(view.source);
-      if (watchedOf(mounts) !== watchedOf(after))
+      if (JSON.stringify(watchedOf(mounts)) !== JSON.stringify(watchedOf(after)))
         throw new Fault('file.changed', 'Cannot tell what is mounted: it changed while it was looked at', {
           next: 'Try again when nothing is merged or mounted',
         });
@@ -44,12 +43,41 @@ export function mountFacts(mount: MountLine): Mount {
 }
 
 function readMounts(world: NodeWorld, path: string): readonly MountLine[] | undefined {
-  const text = world.readText(path, texts);
-  return text === undefined ? undefined : parseMountinfo(text);
+  const bytes = world.readBytes(path, limits.mountTableBytes);
+  if (bytes === undefined) return undefined;
+  const mounts = parseMountinfo(bytes);
+  refuseUntold(watchedOf(mounts), path);
+  return mounts;
 }
 
-function watchedOf(mounts: readonly MountLine[]): string {
-  return JSON.stringify(mounts.filter((mount) => isWatched(mount.mountPoint)));
+/**
+ * What evidence has of a mount must be told exactly. Elsewhere a name may be any bytes: who may create a pod may choose it.
+ * Faults: limit.watched-mounts, mountinfo.text.
+ */
+function refuseUntold(watched: readonly MountLine[], path: string): void {
+  if (watched.length > limits.watchedMounts)
+    throw new Fault(
+      'limit.watched-mounts',
+      `Cannot tell what is mounted: ${watched.length} mounts where evidence looks, want at most ${limits.watchedMounts}`,
+      { where: path },
+    );
+  const untold = watched.find((mount) => !isText(mount));
+  if (untold !== undefined)
+    throw new Fault(
+      'mountinfo.text',
+      `Cannot tell what is mounted: the mount at ${JSON.stringify(untold.mountPoint)} is told in bytes that are not UTF-8`,
+      { where: path },
+    );
+}
+
+function isText(mount: MountLine): boolean {
+  return Object.values(mount)
+    .flat()
+    .every((part) => typeof part !== 'string' || part.isWellFormed());
+}
+
+function watchedOf(mounts: readonly MountLine[]): readonly MountLine[] {
+  return mounts.filter((mount) => isWatched(mount.mountPoint));
 }
 
 /** Paths that are on another file system, or on another directory of it. Numbers of mounts differ between namespaces. */

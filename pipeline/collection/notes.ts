@@ -15,6 +15,25 @@ export class Notes {
     }
   }
 
+  /**
+   * As attempt, for a table of the kernel's: without it the facts would only seem to contradict each other, and a table can be
+   * long on an honest node. What is longer than any limit ends the collection. Fault: unavailable.node-table.
+   */
+  attemptTable<T>(path: string, step: () => T, fallback: T): T {
+    try {
+      return step();
+    } catch (error) {
+      if (error instanceof Fault && error.code.startsWith('limit.'))
+        throw new Fault('unavailable.node-table', error.message, {
+          where: path,
+          cause: error,
+          next: 'See what fills it: a node has less of that',
+        });
+      this.note(path, error);
+      return fallback;
+    }
+  }
+
   note(path: string, error: unknown): void {
     if (!(error instanceof Fault)) throw error;
     this.unread.push({

@@ -36,7 +36,9 @@ export type NodeWorld = {
   /** systemd's word for the machine, from the kernel; null where it cannot be told. */
   readonly architecture: string | null;
   readonly kernelRelease: string | null;
-  /** Text of a file, undefined where it is absent. Faults: file.*, limit.file-bytes, bytes.utf8. */
+  /** The bytes of a file, undefined where it is absent. Faults: file.*, limit.file-bytes. */
+  readBytes(path: string, maxBytes: number): Uint8Array | undefined;
+  /** The same as text. Faults: file.*, limit.file-bytes, bytes.utf8. */
   readText(path: string, maxBytes: number): string | undefined;
   /** Names in a directory, sorted; undefined where it is absent or no directory. */
   listNames(path: string): readonly string[] | undefined;
@@ -45,7 +47,10 @@ export type NodeWorld = {
   /** Where a path leads, undefined where it leads nowhere. */
   place(path: string): PlacedFile | undefined;
   openSource(path: string): Source & Disposable;
-  /** What the command prints, undefined where it is not installed or not captured. Fault: file.command where it fails. */
+  /**
+   * What the command prints, undefined where it is not installed or not captured.
+   * Faults: file.command where it fails, limit.command-bytes.
+   */
   ask(command: NodeCommand): string | undefined;
   readonly hashLeaves: LeafHasher;
   digestSource(source: Source, algorithms: readonly DigestAlgorithm[]): Promise<readonly Digest[]>;

@@ -30,9 +30,18 @@ export const limits = {
   /** Entries of a partition table (UEFI asks for room for 128; Linux numbers at most 256), and bytes of one entry. */
   gptEntries: 1024,
   gptEntryBytes: 4096,
-  /** Lines of a mount table, device-mapper table or list of loop devices, and bytes of the latter. */
-  mounts: 4096,
-  losetupBytes: 4 * MiB,
+  /**
+   * Lines of a mount table (Linux: fs.mount-max is 100,000) and its bytes: each container has a line with all layers of its
+   * image. Mounts of those that lie where evidence looks.
+   */
+  mounts: 100_000,
+  mountTableBytes: 128 * MiB,
+  watchedMounts: 4096,
+  /** Mapped devices, targets of all of them, loop devices, and bytes of what a command prints about them. */
+  mappedDevices: 1024,
+  mappedTargets: 4096,
+  loopDevices: 1024,
+  commandBytes: 4 * MiB,
   /** Bytes of a statement that stores take: GitHub's attestations end at 16 MiB with their envelope in base64. */
   storedStatementBytes: 11 * MiB,
   /** Subjects of a statement that stores take (GitHub's attestations: 1024); what is more goes into a further statement. */

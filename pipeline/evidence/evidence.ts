@@ -99,21 +99,26 @@ export const extensionSchema = z.strictObject({
   problem: z.nullable(z.strictObject({ code: text, message: text })),
 });
 
+/** Names that the merged tree itself records (`.systemd-sysext/extensions`, `.systemd-confext/confexts`). */
+const mergedNames = fact(z.array(text).check(z.maxLength(1024)));
+
+/** The directories of a merge's overlay, from its mount options. */
+const overlaySchema = z.strictObject({
+  device: deviceNumber,
+  lowerDirectories: z.array(longText),
+  upperDirectory: z.nullable(longText),
+  /** The device number that the merged tree records, which must be the overlay's. */
+  recordedDevice: z.nullable(deviceNumber),
+});
+
 /** The extensions of one class and whether and how they are merged. */
 export const extensionStateSchema = z.strictObject({
   found: z.array(extensionSchema).check(z.maxLength(limits.extensions * 8)),
-  /** Names that the merged tree itself records (`.systemd-sysext/extensions`, `.systemd-confext/confexts`); null where nothing is merged. */
-  merged: fact(z.array(text).check(z.maxLength(1024))),
-  /** The overlay's directories from its mount options; null where nothing is merged. */
-  overlay: z.nullable(
-    z.strictObject({
-      device: deviceNumber,
-      lowerDirectories: z.array(longText),
-      upperDirectory: z.nullable(longText),
-      /** The device number that the merged tree records, which must be the overlay's. */
-      recordedDevice: z.nullable(deviceNumber),
-    }),
-  ),
+  /** What is merged into /usr, of configuration extensions into /etc; null where nothing is. */
+  merged: mergedNames,
+  overlay: z.nullable(overlaySchema),
+  /** The merge of the same extensions into /opt; null where none is mounted there: often no extension has an /opt. */
+  opt: z.nullable(z.strictObject({ merged: mergedNames, overlay: overlaySchema })),
 });
 
 /** A unit that gates, judges or runs the node, as systemd puts it together from its files. */
@@ -127,8 +132,10 @@ export const unitStateSchema = z.strictObject({
   aliases: z.array(text).check(z.maxLength(64)),
   /** Its drop-ins in the order in which they are read, each with the names of what it sets. */
   dropIns: z.array(z.strictObject({ path: text, sets: z.array(text).check(z.maxLength(256)) })).check(z.maxLength(256)),
-  /** Drop-ins of ours over it that lie in /etc/systemd/system, whether or not they count. */
-  ownDropIns: z.array(text).check(z.maxLength(16)),
+  /** The whole fragment of a unit of ours. Null for others, and where it is not what `node install` writes: that may hold secrets. */
+  text: z.nullable(longText),
+  /** The drop-in of ours over it, whether or not it counts, with its text as that of a unit; null where none lies there. */
+  ownDropIn: z.nullable(z.strictObject({ path: text, text: z.nullable(longText) })),
   /** The settings that decide what runs, where and after what, as they count in the end. Secrets are left out. */
   settings: z.array(z.strictObject({ name: text, value: longText, file: text })).check(z.maxLength(1024)),
   /** Names of variables that it is given, and the file that gives each. Values may be secrets. */
@@ -139,6 +146,9 @@ export const unitStateSchema = z.strictObject({
     .check(z.maxLength(64)),
 });
 
+/** What could not be looked at, and why. */
+const unreadSchema = z.array(z.strictObject({ path: text, code: text, message: text })).check(z.maxLength(1024));
+
 const unitsSchema = z.strictObject({
   found: z.array(unitStateSchema).check(z.maxLength(64)),
   /** What the loader puts into every program (/etc/ld.so.preload). */
@@ -147,6 +157,8 @@ const unitsSchema = z.strictObject({
   managerEnvironment: z.array(z.strictObject({ name: text, file: text })).check(z.maxLength(1024)),
   /** Programs of a node that lie where PATH may find them before those in /usr. */
   shadows: z.array(text).check(z.maxLength(64)),
+  /** What of the units could not be looked at: no matter where they are not judged, which is before the merge. */
+  unread: unreadSchema,
 });
 
 /** What Flatcar is told to enable, and what it made of that (bootengine, initrd-setup-root-after-ignition). */
@@ -195,19 +207,19 @@ export const evidenceSchema = z.strictObject({
   /** The mount that /usr is without extensions, found by its place in the mount table and never by a name. */
   usr: z.strictObject({ mount: z.nullable(mountSchema), mapping: fact(mappedDeviceSchema) }),
   /** Every mount at or below what is signed, merged or judges: /usr, /opt, /etc, the extension directories, the verifier. */
-  mounts: z.array(mountSchema).check(z.maxLength(4096)),
+  mounts: z.array(mountSchema).check(z.maxLength(limits.watchedMounts)),
   /** Whose mount table that is, and the paths which this run sees on another mount than the node does. */
   mountView: z.strictObject({ source: text, differences: z.array(text).check(z.maxLength(64)) }),
-  loops: z.array(loopDeviceSchema).check(z.maxLength(1024)),
+  loops: z.array(loopDeviceSchema).check(z.maxLength(limits.loopDevices)),
   /** All mapped devices. */
-  mappings: z.array(mappedDeviceSchema).check(z.maxLength(1024)),
+  mappings: z.array(mappedDeviceSchema).check(z.maxLength(limits.mappedDevices)),
   sysexts: extensionStateSchema,
   confexts: extensionStateSchema,
   units: unitsSchema,
   flatcar: flatcarSchema,
   platform: platformSchema,
-  /** What could not be looked at, and why: each is a reason not to admit where the policy needs the fact. */
-  unread: z.array(z.strictObject({ path: text, code: text, message: text })).check(z.maxLength(1024)),
+  /** Each is a reason not to admit where the policy needs the fact. */
+  unread: unreadSchema,
 });
 
 export type Evidence = z.output<typeof evidenceSchema>;

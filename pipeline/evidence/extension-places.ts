@@ -39,9 +39,12 @@ const watched = [
   ...imageDirectories,
 ];
 
-/** Whether a mount there is evidence. */
+const belowWatched = watched.map((place) => `${place}/`);
+
+/** Whether a mount there is evidence. A node may have 100,000 mounts. */
 export function isWatched(mountPoint: string): boolean {
-  return watched.some((place) => isWithin(mountPoint, place));
+  const below = `${mountPoint}/`;
+  return belowWatched.some((place) => below.startsWith(place));
 }
 
 /** Whether a path is a directory or lies below it. */

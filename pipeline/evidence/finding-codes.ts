@@ -27,8 +27,9 @@ export const findingCodes = {
   'extension.table': 'the mapping of an extension is not one verity target over its whole length',
   'extension.verity-option': 'the verity mapping of an extension does not enforce, or is not valid',
   'extension.mutable': 'extensions are merged so that the merged tree can be written',
-  'extension.foreign-layer': 'something that is no recorded extension is merged into /usr',
-  'extension.merge-record': 'the record of a merge is not that of the overlay that is mounted',
+  'extension.foreign-layer': 'something that is no recorded extension is merged into /usr or /opt',
+  'extension.merge-record':
+    'the record of a merge is not that of the overlay that is mounted, or /opt has another than /usr',
   'extension.unfit':
     'systemd would leave an extension out of the next merge: it is not for the operating system that boots next',
   'extension.not-there':
@@ -39,9 +40,11 @@ export const findingCodes = {
   'extension.refused-by-guard': 'the guard keeps an extension that nobody signed out of the merge',
   'extension.covered-directory': 'something is mounted over a directory that extensions are merged from',
   'unit.masked': 'a unit of the verifier is masked',
-  'unit.replaced': 'a unit of the verifier comes from elsewhere, or does not run the verifier',
+  'unit.missing': 'a unit of the verifier is not there, while others of it are',
+  'unit.replaced': 'a unit of the verifier comes from elsewhere, or is not what node install writes',
   'unit.hollowed': 'a drop-in changes a unit of the verifier',
-  'unit.gate-undone': 'a unit that waits for the verdict does not wait for it any more',
+  'unit.gate-undone': 'a unit that waits for the verdict does not wait for it as node install has it',
+  'unit.merge-altered': 'a unit that merges runs something of others, or is given variables, behind the guard',
   'unit.foreign-program': 'kubelet, kubeadm or containerd is run from where no image put it',
   'unit.shadowed-program': 'a program outside /usr may be run in the place of kubelet, kubeadm or containerd',
   'unit.preload': 'the loader puts code of others into kubelet, kubeadm, containerd or every program',

@@ -18,5 +18,5 @@ export { type EvidenceJudgement, type EvidenceRequirements, judgeEvidence } from
 export { judgedLater, judgeNextBoot } from './judge-next-boot.ts';
 export type { NextBoot } from './next-boot.ts';
 export { isMerge, locateOn, stackMounts } from './mount-stack.ts';
-export { ownUnits, watchedUnits, workloads } from './watched-units.ts';
+export { watchedUnits, workloads } from './watched-units.ts';
 export { mergeStateDigest } from './merge-state.ts';

@@ -5,6 +5,7 @@ import { buildFinding } from './finding.ts';
 import { visibleExtensions } from './identity.ts';
 import type { EvidenceJudgement, EvidenceRequirements } from './judge.ts';
 import { judgeMapping } from './judge-mapping.ts';
+import { judgeMerges } from './judge-merges.ts';
 
 type Kind = 'sysexts' | 'confexts';
 type Wanted = Pick<EvidenceRequirements, 'sysextVerity' | 'extensions'>;
@@ -20,7 +21,7 @@ export function judgeExtensions(
   const running = merged.flatMap((name) => visibleExtensions(state, name));
   return {
     findings: [
-      ...(wanted.extensions === 'running' ? judgeMerge(kind, state) : []),
+      ...(wanted.extensions === 'running' ? judgeMerges(kind, state, evidence) : []),
       ...running.flatMap((extension) => judgeMember(kind, extension, evidence, wanted)),
       ...state.found
         .filter((extension) => isImage(extension) && !extension.hidden && !merged.includes(extension.name))
@@ -29,95 +30,6 @@ export function judgeExtensions(
     checked: running.flatMap((extension) => checkedExtension(kind, extension, evidence)),
   };
 }
-
-/** A merge that can be written to can change after any check; one whose record is another's was not made by systemd. */
-function judgeMerge(kind: Kind, { overlay, merged }: ExtensionState): readonly Finding[] {
-  const findings: Finding[] =
-    kind === 'sysexts' && overlay !== null ? [...judgeLayers(overlay, merged.value ?? [])] : [];
-  if (overlay !== null && overlay.upperDirectory !== null && kind === 'sysexts') {
-    findings.push(
-      buildFinding(
-        'extension.mutable',
-        'denied',
-        `Extensions are merged with an upper directory, ${overlay.upperDirectory}: the merged tree can be written`,
-        {
-          field: `${kind}.overlay`,
-          actual: overlay.upperDirectory,
-          expected: 'no upper directory',
-          next: 'Set Mutable=no, remove /var/lib/extensions.mutable and merge again',
-        },
-      ),
-    );
-  }
-  if ((merged.value !== null) !== (overlay !== null)) {
-    findings.push(
-      buildFinding(
-        'extension.merge-record',
-        'untrusted',
-        overlay === null
-          ? 'A merge is recorded and no overlay is mounted'
-          : `An overlay of ${kind} is mounted and no merge is recorded in it`,
-        {
-          field: `${kind}.merged`,
-          actual: merged.value === null ? 'no record' : 'recorded',
-          expected: overlay === null ? 'no record' : 'recorded',
-          next: mergeAgain,
-        },
-      ),
-    );
-  }
-  // systemd itself takes an overlay for its own merge by this record alone (is_our_mount_point() in src/sysext/sysext.c).
-  if (overlay !== null && overlay.recordedDevice !== overlay.device) {
-    findings.push(
-      buildFinding(
-        'extension.merge-record',
-        'untrusted',
-        `The record of the merge is for device ${overlay.recordedDevice ?? 'none'}, the overlay is ${overlay.device}`,
-        {
-          field: `${kind}.overlay`,
-          actual: overlay.recordedDevice,
-          expected: overlay.device,
-          next: mergeAgain,
-        },
-      ),
-    );
-  }
-  return findings;
-}
-
-/** systemd keeps its record and mounts the extensions there, in a mount namespace of its own (src/sysext/sysext.c). */
-const layer = /^\/run\/systemd\/sysext\/(?:meta|extensions\/([^/]+))\/usr$/;
-/** The /usr below, as it is called after the boot and in the initrd. */
-const bottoms: ReadonlySet<string> = new Set(['/usr', '/sysroot/usr']);
-
-/** `Mutable=import` merges a directory that anyone may fill, without an upper directory; so does whoever mounts by hand. */
-function judgeLayers(
-  { lowerDirectories }: NonNullable<ExtensionState['overlay']>,
-  merged: readonly string[],
-): readonly Finding[] {
-  const isKnown = (directory: string, at: number) => {
-    const match = layer.exec(directory);
-    if (match === null) return at === lowerDirectories.length - 1 && bottoms.has(directory);
-    return match[1] === undefined || merged.includes(match[1]);
-  };
-  return lowerDirectories
-    .filter((directory, at) => !isKnown(directory, at))
-    .map((directory) =>
-      buildFinding(
-        'extension.foreign-layer',
-        'denied',
-        `${directory} is merged into /usr and belongs to no recorded extension`,
-        {
-          field: 'sysexts.overlay',
-          actual: directory,
-          expected: 'only recorded extensions over /usr',
-          next: 'Set Mutable=no, find out who mounted it, and merge again',
-        },
-      ),
-    );
-}
-
-const mergeAgain = 'Merge again: systemctl restart systemd-sysext systemd-confext';
 
 function judgeMember(kind: Kind, extension: Extension, evidence: Evidence, wanted: Wanted): readonly Finding[] {
   const field = `${kind}.${extension.name}`;

@@ -1,117 +1,35 @@
-import type { Checked, Finding } from '../core/index.ts';
-import { parseCommands } from '../units/index.ts';
+import type { Finding } from '../core/index.ts';
+import { ownUnits } from '../installation/index.ts';
 import type { Evidence, UnitState } from './evidence.ts';
 import { isWithin } from './extension-places.ts';
 import { buildFinding } from './finding.ts';
+import { checkedGates, judgeGates } from './judge-gates.ts';
+import { judgeOwnUnits } from './judge-own-units.ts';
 import type { EvidenceJudgement } from './judge.ts';
-import { gatedUnits, ownUnits, verifierProgram, workloads } from './watched-units.ts';
+import { buildUnitFinding, reinstall, settingsOf } from './unit-finding.ts';
+import { workloads } from './watched-units.ts';
 
 /**
  * Judges the units that gate, judge and run the node by what undoes that. Units lie in /etc, outside of any signature:
  * what else an administrator writes there is no finding.
  */
 export function judgeUnits({ units }: Evidence): EvidenceJudgement {
-  const unitOf = (name: string) => units.found.find((unit) => unit.name === name && unit.state !== 'absent');
+  const { found } = units;
+  const unitOf = (name: string) => found.find((unit) => unit.name === name && unit.state !== 'absent');
   const findings = [
-    ...ownUnits.flatMap((name) => judgeOwn(unitOf(name))),
-    ...Object.entries(gatedUnits).flatMap(([name, gate]) => judgeGate(unitOf(name), gate, unitOf(gate))),
+    ...(isInstalled(found) ? [...judgeOwnUnits(found), ...judgeGates(found)] : []),
     ...Object.entries(workloads).flatMap(([name, program]) => judgeWorkload(unitOf(name), program)),
     ...judgePreload(units),
     ...judgeShadows(units),
   ];
-  return { findings, checked: findings.length > 0 ? [] : checkedGates(units) };
+  return { findings, checked: findings.length > 0 ? [] : checkedGates(found) };
 }
 
-const reinstall = 'Find out who changed it, and run nodeproof node install again';
-
-// --- Units of the verifier ---------------------------------------------------------------------------------------------------
-
-function judgeOwn(unit: UnitState | undefined): readonly Finding[] {
-  if (unit === undefined) return [];
-  if (unit.state === 'masked')
-    return [found('unit.masked', unit, `${unit.name} is masked by ${unit.fragment ?? ''}`, 'a unit that runs')];
-  return [...judgeFragment(unit), ...judgeOverrides(unit)];
-}
-
-/** Directories of an earlier or later rank, links and aliases put another unit in the place of ours. */
-function judgeFragment(unit: UnitState): readonly Finding[] {
-  const own = `/etc/systemd/system/${unit.name}`;
-  if (unit.fragment !== own || unit.resolvedFragment !== own)
-    return [
-      found('unit.replaced', unit, `${unit.name} comes from ${unit.resolvedFragment ?? 'nowhere'}, want ${own}`, own),
-    ];
-  const actual = settingsOf(unit, 'ExecStart').map(({ value }) => value);
-  if (actual.some(runsVerifier)) return [];
-  return [
-    found(
-      'unit.replaced',
-      unit,
-      `${unit.name} does not run ${verifierProgram}, or does not heed what it says: ${actual.join('; ').slice(0, 300) || 'nothing'}`,
-      verifierProgram,
-    ),
-  ];
-}
-
-/** As it is written, without quotes or escapes, and so that its failure counts. */
-function runsVerifier(value: string): boolean {
-  const command = value.replace(/^[+!:]+/, '');
-  return command === verifierProgram || command.startsWith(`${verifierProgram} `);
-}
-
-/** Settings that change neither what a unit runs nor whether its failure counts. */
-const harmless =
-  /^(?:Description|Documentation|Timeout(?:Start|Stop|Abort)?Sec|TimeoutStopFailureMode|Nice|Slice|OOM\w+|(?:CPU|IO|Memory|Tasks|Log|Syslog)[A-Z]\w*)$/;
-
-/** Nobody but us drops in over a unit of ours: a condition, another exit code or another environment is enough to disarm it. */
-function judgeOverrides(unit: UnitState): readonly Finding[] {
-  return unit.dropIns.flatMap(({ path, sets }) => {
-    const changed = sets.filter((name) => !harmless.test(name));
-    if (changed.length === 0) return [];
-    return [
-      found(
-        'unit.hollowed',
-        unit,
-        `${path} changes ${changed.join(', ').slice(0, 300)} of ${unit.name}`,
-        'no drop-in',
-        path,
-      ),
-    ];
-  });
-}
-
-// --- What waits for the verifier ---------------------------------------------------------------------------------------------
-
-/** Where the verifier is installed, a unit that it gates requires its unit, is after it, and kubeadm asks again before it joins. */
-function judgeGate(unit: UnitState | undefined, gate: string, own: UnitState | undefined): readonly Finding[] {
-  if (unit === undefined || unit.state !== 'loaded') return [];
-  if (unit.ownDropIns.length === 0 && own === undefined) return [];
-  const missing = (['Requires', 'After'] as const).filter(
-    (name) => !settingsOf(unit, name).some(({ value }) => value.split(/[ \t]+/).includes(gate)),
+/** Somebody may verify a node by hand that nothing was installed on. One file of ours is enough for all to be wanted. */
+function isInstalled(found: Evidence['units']['found']): boolean {
+  return found.some(
+    ({ name, state, ownDropIn }) => ownDropIn !== null || (state !== 'absent' && ownUnits.includes(name)),
   );
-  const asksAgain =
-    unit.name !== 'kubeadm.service' || settingsOf(unit, 'ExecStartPre').some(({ value }) => asksForVerdict(value));
-  const gone = [...missing.map((name) => `${name}=${gate}`), ...(asksAgain ? [] : ['ExecStartPre= that asks again'])];
-  if (gone.length === 0) return [];
-  const shadow = unit.ownDropIns.filter((path) => !unit.dropIns.some((dropIn) => dropIn.path === path));
-  const why = shadow.length > 0 ? `: ${shadow.join(', ')} is hidden by a file of the same name` : '';
-  return [
-    found('unit.gate-undone', unit, `${unit.name} starts without the verdict: no ${gone.join(', no ')}${why}`, gate),
-  ];
-}
-
-/**
- * The command that the drop-in has: nothing that is begun and not waited for, nothing whose failure is ignored. As it is
- * written: what systemd makes of escapes and quotes need not be what we make of them.
- */
-function asksForVerdict(value: string): boolean {
-  if (/[\\"'$%]/.test(value)) return false;
-  return parseCommands(value).some(({ prefixes, program, parameters }) => {
-    const [verb, ...rest] = parameters;
-    if (!/^[+!:]*$/.test(prefixes)) return false;
-    if (program === '/usr/bin/systemctl')
-      return (verb === 'start' || verb === 'restart') && rest.length === 1 && rest[0] === 'nodeproof-join.service';
-    return program === verifierProgram && verb === 'node' && rest.includes('verify') && rest.includes('--join');
-  });
 }
 
 // --- What runs the node ------------------------------------------------------------------------------------------------------
@@ -135,7 +53,7 @@ function judgePrograms(unit: UnitState, program: string): readonly Finding[] {
   const named = lines.flatMap((value) => pathsOf(program, value)).filter((path) => !isPlainUsr(path));
   const foreign = [...new Set([...started, ...named, ...lines.flatMap(escapedPrograms)])];
   return foreign.map((path) =>
-    found(
+    buildUnitFinding(
       'unit.foreign-program',
       unit,
       `${unit.name} runs ${path}, which lies in no image: want it in /usr`,
@@ -173,7 +91,7 @@ function judgeVariables(unit: UnitState): readonly Finding[] {
   return [...unit.environment, ...passed]
     .filter(({ name }) => loaderVariables.has(name))
     .map(({ name, file }) =>
-      found(
+      buildUnitFinding(
         'unit.preload',
         unit,
         `${file} gives ${name} to ${unit.name}`,
@@ -202,7 +120,7 @@ function judgeRoot(unit: UnitState): readonly Finding[] {
     )
     .filter(({ name, value }) => name !== 'RootDirectory' || value !== '/')
     .map(({ name, value, file }) =>
-      found(
+      buildUnitFinding(
         'unit.other-root',
         unit,
         `${file} has ${unit.name} see another file system: ${name}=${value.slice(0, 200)}`,
@@ -250,34 +168,4 @@ function judgeShadows({ shadows }: Evidence['units']): readonly Finding[] {
       { field: 'units.shadows', actual: path, expected: null, next: `Remove ${path}` },
     ),
   );
-}
-
-// --- Reading -----------------------------------------------------------------------------------------------------------------
-
-function settingsOf(unit: UnitState, name: string): UnitState['settings'] {
-  return unit.settings.filter((setting) => setting.name === name);
-}
-
-type UnitCode = 'masked' | 'replaced' | 'hollowed' | 'gate-undone' | 'foreign-program' | 'preload' | 'other-root';
-
-function found(
-  code: `unit.${UnitCode}`,
-  unit: UnitState,
-  message: string,
-  expected: string,
-  actual: string | null = unit.fragment,
-): Finding {
-  return buildFinding(code, 'denied', message, { field: `units.${unit.name}`, actual, expected, next: reinstall });
-}
-
-/** That kubeadm waits for the verdict is what a join stands on. */
-function checkedGates({ found: all }: Evidence['units']): readonly Checked[] {
-  return all
-    .filter(({ name, state, ownDropIns }) => name in gatedUnits && state === 'loaded' && ownDropIns.length > 0)
-    .map(({ name }) => ({
-      fact: `units.${name}`,
-      value: `requires ${gatedUnits[name] ?? ''}`,
-      grade: 'claimed' as const,
-      source: 'unit files',
-    }));
 }

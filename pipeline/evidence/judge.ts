@@ -36,7 +36,7 @@ export function judgeEvidence(
     judgeExtensions('confexts', evidence.confexts, evidence, { ...requirements, sysextVerity: false }),
     judgePlaces(evidence, requirements),
     // What the units run is there after the merge only, and is judged then.
-    ...(requirements.extensions === 'running' ? [judgeUnits(evidence)] : []),
+    ...(requirements.extensions === 'running' ? [judgeUnits(evidence), judgeUnread(evidence.units)] : []),
     judgeUnread(evidence),
   ];
   return {

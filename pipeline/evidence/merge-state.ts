@@ -6,7 +6,11 @@ import type { Evidence, ExtensionState } from './evidence.ts';
  * attachment of a loop device counts up its sequence number.
  */
 export function mergeStateDigest({ sysexts, confexts, loops }: Evidence): Digest {
-  const state = (one: ExtensionState) => ({ merged: one.merged.value, overlay: one.overlay?.device ?? null });
+  const state = ({ merged, overlay, opt }: ExtensionState) => ({
+    merged: merged.value,
+    overlay: overlay?.device ?? null,
+    opt: opt?.overlay.device ?? null,
+  });
   return Digest.of(
     'sha256',
     encodeCanonicalJson({

@@ -1,25 +1,11 @@
-import { places } from '../installation/index.ts';
-
-/** Units of ours, each of which runs the verifier. */
-export const ownUnits = [
-  'nodeproof-guard.service',
-  'nodeproof-verify.service',
-  'nodeproof-check.service',
-  'nodeproof-next-boot.service',
-  'nodeproof-join.service',
-  'nodeproof-refresh.service',
-] as const;
+import { mergingUnits, ownUnits, places } from '../installation/index.ts';
 
 /** What a unit waits for where the verifier is installed: a drop-in of ours over the one requires the other. */
-export const gatedUnits: Readonly<Record<string, (typeof ownUnits)[number]>> = {
+export const gatedUnits: Readonly<Record<string, string>> = {
   'kubeadm.service': 'nodeproof-join.service',
   'containerd.service': 'nodeproof-verify.service',
   'kubelet.service': 'nodeproof-verify.service',
-  'ensure-sysext.service': 'nodeproof-guard.service',
-  'systemd-confext-sysroot.service': 'nodeproof-guard.service',
-  'systemd-confext.service': 'nodeproof-guard.service',
-  'systemd-sysext-sysroot.service': 'nodeproof-guard.service',
-  'systemd-sysext.service': 'nodeproof-guard.service',
+  ...Object.fromEntries(mergingUnits.map((unit) => [unit, 'nodeproof-guard.service'])),
 };
 
 /** What makes a machine a node: the units, and the program that each runs. */

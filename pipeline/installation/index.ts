@@ -9,6 +9,7 @@ export {
   listInstallation,
   payload,
 } from './installation.ts';
+export { dropInPath, isOwnDropIn, isOwnUnit, ownUnits, requiredUnits } from './own-units.ts';
 export { home, places, unitDirectory } from './places.ts';
 export { judgeUserData, type UserDataRoom } from './user-data.ts';
-export { unitHeader } from './units.ts';
+export { mergingUnits, unitHeader } from './units.ts';

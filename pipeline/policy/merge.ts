@@ -209,6 +209,7 @@ function withMerged(evidence: Evidence, chosen: Candidates): Evidence {
       source: 'what the next merge takes',
     },
     overlay: null,
+    opt: null,
   });
   return { ...evidence, sysexts: state('sysexts'), confexts: state('confexts') };
 }

@@ -7,6 +7,7 @@ type Known = { readonly value: string | null; readonly grade: string; readonly s
 /** Evidence for people: each fact with how it is known. */
 export function renderEvidence(evidence: Evidence): string {
   const { os, kernel, usr } = evidence;
+  const unread = [...evidence.unread, ...evidence.units.unread];
   const facts: readonly (readonly [string, Known])[] = [
     ['id', os.id],
     ['version id', os.versionId],
@@ -25,14 +26,12 @@ export function renderEvidence(evidence: Evidence): string {
     ),
     ...renderExtensions('sysexts', evidence.sysexts),
     ...renderExtensions('confexts', evidence.confexts),
-    ...(evidence.unread.length === 0
+    ...(unread.length === 0
       ? []
       : [
           '',
           'could not be looked at',
-          renderFacts(
-            evidence.unread.map(({ path, code, message }): Fact => [printable(path), `${message} [${code}]`]),
-          ),
+          renderFacts(unread.map(({ path, code, message }): Fact => [printable(path), `${message} [${code}]`])),
         ]),
   ];
   return `${sections.join('\n')}\n`;

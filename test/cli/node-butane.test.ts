@@ -134,7 +134,7 @@ describe('node butane', () => {
     expect(written.get('/var/lib/nodeproof/bin/nodeproof')).toBe(`0700 ${given['binary-url']} gzip sha512-${sha512}`);
     expect(stderr).toMatch(/user data +\d+ bytes of Ignition\n/);
     expect(stderr).toMatch(
-      /fits +EC2 yes \(16384 bytes\), OpenStack yes \(49149 bytes\), Azure yes \(65536 bytes\), GCE yes/,
+      /fits +EC2 no \(16384 bytes\), OpenStack yes \(49149 bytes\), Azure yes \(65536 bytes\), GCE yes/,
     );
   });
 
@@ -163,6 +163,7 @@ describe('node butane', () => {
     const document = JSON.parse(folded ?? '') as { ignition: { config: { replace: Parameters<typeof fetch>[0] } } };
     expect(fetch(document.ignition.config.replace)).toBe(plain);
     expect(folded?.length).toBeLessThan((plain?.length ?? 0) * 0.8);
+    expect(folded?.length).toBeLessThan(16 * 1024);
   });
 
   it('cuts the pack down to node sets and what the policy pins, and the node is admitted by it', async () => {

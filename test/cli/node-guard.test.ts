@@ -74,6 +74,14 @@ describe('node guard', () => {
     expect(guarded.kept.map(({ held }) => held)).toEqual(['comparison', 'comparison']);
   });
 
+  test('cannot judge a node with more mounts than Linux allows, and lets nothing be merged', async () => {
+    const line = '99 22 0:70 / /var/lib/kubelet/pods/a rw - tmpfs tmpfs rw\n';
+    writeMadeNode(join(folder, 'root'), { ...unmerged, '/proc/self/mountinfo': line.repeat(100_001) });
+    const { exit, stdout } = await runIn(folder, ...command, '--json');
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'unavailable.node-table' } });
+    expect(exit).toBe(4);
+  });
+
   test('keeps what nobody signed out, and lets the rest be merged', async () => {
     const extra = change(unmerged, { '/var/lib/extensions/extra.raw': image('docker-flatcar.raw') });
     const guarded = await guard(extra);
@@ -244,6 +252,21 @@ describe('node guard, where the initrd merged', () => {
     const guarded = await guard(change(betaNode, { '/dev/loop1': image('containerd-flatcar.raw') }));
     expect(guarded.merge).toBe('blocked');
     expect(codes(guarded)).toContain('extension.swapped');
+  });
+
+  test.for([
+    ['lets a merge into /opt stand that is of the same extensions', 'docker-flatcar\nkubernetes', 'allowed', []],
+    ['refuses a merge of others into /opt', 'evil', 'blocked', ['extension.merge-record']],
+  ] as const)('%s', async ([, names, merge, wanted]) => {
+    const layers = '/run/systemd/sysext/meta/opt:/sysroot/opt';
+    const line = `62 22 0:52 / /opt ro - overlay sysext ro,lowerdir=${layers}\n`;
+    const guarded = await guard({
+      ...replace(betaNode, '/proc/self/mountinfo', /$/, line),
+      '/opt/.systemd-sysext/extensions': names,
+      '/opt/.systemd-sysext/dev': '0:52',
+    });
+    expect(guarded.merge).toBe(merge);
+    expect(codes(guarded)).toEqual(wanted);
   });
 
   test('refuses a layer that belongs to no extension', async () => {

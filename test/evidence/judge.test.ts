@@ -9,6 +9,7 @@ import {
   image,
   kubernetesPath,
   losetup,
+  mapping,
   type MadeNode,
   type MadeWorldOptions,
   openMadeNode,
@@ -26,6 +27,8 @@ const requirements = {
   commandLine: 'node-set',
   extensions: 'running',
 } as const;
+
+const optLayers = '/run/systemd/sysext/meta/opt:/run/systemd/sysext/extensions/kubernetes/opt:/opt';
 
 async function codesOf(
   node: MadeNode,
@@ -100,10 +103,23 @@ describe('An honest node', () => {
   });
 
   test('with an extension that reaches into /opt sees its own images through a merge there', async () => {
-    const node = addMount('62 22 0:52 / /opt ro - overlay sysext ro,lowerdir=/run/systemd/sysext/meta/opt:/opt');
+    const node = mergedIntoOpt();
     const through = { content: image('kubernetes.raw'), inode: 131_080, device: '0:53' };
     expect(await codesOf(change(node, { [kubernetesPath]: through }))).toEqual([]);
     expect(await codesOf(change(stableNode, { [kubernetesPath]: through }))).toEqual(['extension.swapped']);
+  });
+
+  test.each([
+    ['over the /opt that the node has', optLayers],
+    ['over an empty /opt, which is no layer', optLayers.replace(/:\/opt$/, '')],
+    ['in the initrd', optLayers.replace(/:\/opt$/, ':/sysroot/opt')],
+  ])('may have extensions merged into /opt %s', async (_, layers) => {
+    expect(await codesOf(mergedIntoOpt(layers))).toEqual([]);
+  });
+
+  test('may have anything in /opt where nothing is merged into it', async () => {
+    const node = { ...stableNode, '/opt/.systemd-sysext/extensions': 'x', '/opt/cni/bin/bridge': 'x' };
+    expect(await codesOf(node)).toEqual([]);
   });
 
   test('may have an image that ends within a block, of which the loop device shows less', async () => {
@@ -119,6 +135,17 @@ describe('An honest node', () => {
       ']}',
       ',{"name":"/dev/loop9","maj:min":"7:9","back-file":"/var/lib/volumes/a","back-ino":1041,"back-maj:min":"8:17","offset":0,"autoclear":false}]}',
     );
+    expect(await codesOf(node)).toEqual([]);
+  });
+
+  test('may be looked at while a disk is unlocked, whose mapping has no table yet', async () => {
+    const mapped = change(stableNode, mapping('dm-7', '254:7', 'crypt-data', 0));
+    const withLine = (path: string) => `crypt-data: \n${textOf(stableNode, path)}`;
+    const node = {
+      ...mapped,
+      '/$dmsetup-table': withLine('/$dmsetup-table'),
+      '/$dmsetup-status': withLine('/$dmsetup-status'),
+    };
     expect(await codesOf(node)).toEqual([]);
   });
 
@@ -378,6 +405,66 @@ const lies: Readonly<
       ':/usr,upperdir=/var/lib/extensions.mutable/usr,workdir=/var/lib/extensions.mutable/.systemd-usr-workdir',
     ),
   ],
+  'the mapping under /usr has no table': [
+    'usr.no-verity',
+    replace(stableNode, '/$dmsetup-table', /^usr: .*/m, 'usr: '),
+  ],
+  'other extensions are merged into /opt than into /usr': [
+    'extension.merge-record',
+    {
+      ...mergedIntoOpt('/run/systemd/sysext/meta/opt:/run/systemd/sysext/extensions/evil/opt:/opt'),
+      '/opt/.systemd-sysext/extensions': 'evil',
+    },
+  ],
+  'one extension more is merged into /opt than into /usr': [
+    'extension.merge-record',
+    { ...mergedIntoOpt(), '/opt/.systemd-sysext/extensions': 'containerd-flatcar\nevil\nkubernetes' },
+  ],
+  'extensions are merged into /opt, and none into /usr': [
+    'extension.merge-record',
+    change(
+      replace(
+        change(mergedIntoOpt(), {
+          '/etc/extensions/kubernetes.raw': undefined,
+          '/etc/extensions/containerd-flatcar.raw': undefined,
+          '/usr/.systemd-sysext/extensions': undefined,
+          '/usr/.systemd-sysext/dev': undefined,
+        }),
+        '/proc/self/mountinfo',
+        /^60 .*\n/m,
+        '',
+      ),
+      { '/$losetup': '' },
+    ),
+  ],
+  'an extension is merged into /opt that no record has': [
+    'extension.foreign-layer',
+    mergedIntoOpt('/run/systemd/sysext/meta/opt:/run/systemd/sysext/extensions/evil/opt:/opt'),
+  ],
+  'the /usr of an extension is merged into /opt': [
+    'extension.foreign-layer',
+    mergedIntoOpt('/run/systemd/sysext/meta/opt:/run/systemd/sysext/extensions/kubernetes/usr:/opt'),
+  ],
+  'a directory that anyone fills is merged into /opt': [
+    'extension.foreign-layer',
+    mergedIntoOpt('/run/systemd/sysext/meta/opt:/var/lib/extensions.mutable/opt:/opt'),
+  ],
+  'the merge into /opt can be written': [
+    'extension.mutable',
+    mergedIntoOpt(`${optLayers},upperdir=/var/lib/extensions.mutable/opt`),
+  ],
+  'the merge into /opt has no record': [
+    'extension.merge-record',
+    change(mergedIntoOpt('/run/systemd/sysext/meta/opt:/opt'), { '/opt/.systemd-sysext/extensions': undefined }),
+  ],
+  'the record in /opt is of another overlay': [
+    'extension.merge-record',
+    { ...mergedIntoOpt(), '/opt/.systemd-sysext/dev': '0:99' },
+  ],
+  'extensions are merged into /opt twice': [
+    'extension.foreign-layer',
+    replace(mergedIntoOpt(), '/proc/self/mountinfo', /^62 22 0:52 (.*)$/m, '61 22 0:51 $1\n62 61 0:52 $1'),
+  ],
   'a directory that anyone fills is merged': [
     'extension.foreign-layer',
     replace(stableNode, '/proc/self/mountinfo', 'meta/usr:', 'meta/usr:/var/lib/extensions.mutable/usr:'),
@@ -431,8 +518,8 @@ describe('What cannot be looked at refuses', () => {
     let readings = 0;
     const evidence = await collectEvidence({
       ...world,
-      readText: (path, maxBytes) =>
-        (path === '/proc/self/mountinfo' && ++readings > 1 ? later : world).readText(path, maxBytes),
+      readBytes: (path, maxBytes) =>
+        (path === '/proc/self/mountinfo' && ++readings > 1 ? later : world).readBytes(path, maxBytes),
     });
     const { findings } = judgeEvidence(evidence, requirements, reference);
     expect(findings.map((finding) => finding.code)).toEqual(['evidence.unread']);
@@ -492,6 +579,15 @@ describe('A node without extensions', () => {
     expect(await codesOf(node, { usrVerity: 'absent-allowed' })).toEqual([]);
   });
 });
+
+/** The stable node, whose kubernetes extension has an /opt. systemd records the names of all extensions there, too. */
+function mergedIntoOpt(layers = optLayers): MadeNode {
+  return {
+    ...addMount(`62 22 0:52 / /opt ro,nodev - overlay sysext ro,lowerdir=${layers}`),
+    '/opt/.systemd-sysext/extensions': textOf(stableNode, '/usr/.systemd-sysext/extensions'),
+    '/opt/.systemd-sysext/dev': '0:52',
+  };
+}
 
 function addMount(line: string): MadeNode {
   return { ...stableNode, '/proc/self/mountinfo': `${textOf(stableNode, '/proc/self/mountinfo')}${line}\n` };

@@ -66,15 +66,20 @@ export function openMadeNode(node: MadeNode, options: MadeWorldOptions = {}): No
     }
     throw new Fault('file.kind', `Cannot read ${path}: want a regular file`, { where: path });
   };
+  const readBytes = (path: string, maxBytes: number): Uint8Array | undefined => {
+    const bytes = bytesOf(path);
+    if (bytes !== undefined && bytes.byteLength > maxBytes)
+      throw new Fault('limit.file-bytes', `Cannot read ${path}: ${bytes.byteLength} bytes`);
+    return bytes;
+  };
   return {
     simulated: options.simulated ?? false,
     now: collectedAt,
     architecture: options.architecture === undefined ? 'x86-64' : options.architecture,
     kernelRelease: '6.12.102-flatcar',
+    readBytes,
     readText: (path, maxBytes) => {
-      const bytes = bytesOf(path);
-      if (bytes !== undefined && bytes.byteLength > maxBytes)
-        throw new Fault('limit.file-bytes', `Cannot read ${path}: ${bytes.byteLength} bytes`);
+      const bytes = readBytes(path, maxBytes);
       return bytes === undefined ? undefined : decodeUtf8(bytes, path);
     },
     listNames: (path) => {

@@ -1,14 +1,7 @@
-import { listInstallation } from '../../pipeline/installation/index.ts';
+import { type InstallationSettings, listInstallation } from '../../pipeline/installation/index.ts';
 import { type MadeNode, stableNode } from './made-node.ts';
 
 export const etc = '/etc/systemd/system';
-
-const installation = listInstallation({ strict: false, enforce: false, stores: ['oci:registry.example/nodes'] });
-
-/** The units that `node install` writes. */
-export const installedUnits: MadeNode = Object.fromEntries(
-  installation.files.map(({ path, content }) => [path, content]),
-);
 
 /** As Flatcar's documentation has it, with a token that must not get into evidence. */
 export const token = 'abcdef.0123456789abcdef';
@@ -62,4 +55,10 @@ export const stockNode: MadeNode = {
   '/usr/bin/containerd': 'containerd',
 };
 
-export const installedNode: MadeNode = { ...stockNode, ...installedUnits };
+/** The same node with what `node install` writes. */
+export function installedWith(settings: InstallationSettings): MadeNode {
+  const { files } = listInstallation(settings);
+  return { ...stockNode, ...Object.fromEntries(files.map(({ path, content }) => [path, content])) };
+}
+
+export const installedNode = installedWith({ strict: false, enforce: false, stores: ['oci:registry.example/nodes'] });

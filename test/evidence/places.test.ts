@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { collectEvidence } from '../../pipeline/collection/index.ts';
 import { judgeEvidence, locateOn, parseEvidence } from '../../pipeline/evidence/index.ts';
 import { encodeGpt } from '../../pipeline/formats/gpt/index.ts';
-import { parseMountinfo } from '../../pipeline/formats/mountinfo/index.ts';
-import { change, image, type MadeNode, openMadeNode, reference, stableNode, textOf } from './made-node.ts';
+import { parseMountinfo as parseMountTable } from '../../pipeline/formats/mountinfo/index.ts';
+import { change, image, losetup, type MadeNode, openMadeNode, reference, stableNode, textOf } from './made-node.ts';
 
 const requirements = {
   usrVerity: 'required',
@@ -12,6 +12,7 @@ const requirements = {
   extensions: 'running',
 } as const;
 
+const parseMountinfo = (text: string) => parseMountTable(Buffer.from(text));
 const own = '/proc/self/mountinfo';
 const table = textOf(stableNode, own);
 const collect = async (node: MadeNode) => collectEvidence(openMadeNode(node));
@@ -128,6 +129,66 @@ describe('The mount table', () => {
   test('with parents in a circle is told, too', () => {
     const circle = parseMountinfo('1 2 0:1 / / rw - a b c\n2 1 0:2 / / rw - a b c\n3 3 0:3 / /usr rw - a b c\n');
     expect(locateOn(circle)('/usr/bin')).toMatch(/^0:/);
+  });
+});
+
+describe('A mount table that pods fill', () => {
+  const pod = (at: number, name = 'token') =>
+    `${1000 + at} 22 0:70 / /var/lib/kubelet/pods/${at}/volumes/${name} rw - tmpfs tmpfs rw,size=1024k\n`;
+  const pods = (count: number, name?: string) => Array.from({ length: count }, (_, at) => pod(at, name)).join('');
+  const withBytes = (more: string): MadeNode => ({ ...stableNode, [own]: Buffer.from(`${table}${more}`, 'latin1') });
+
+  test.each([
+    ['the volumes of some hundred pods', pods(4200)],
+    ['a volume whose name is not UTF-8', pod(1, '\xff')],
+    ['names of all kinds of bytes in the directory that is mounted', pod(1).replace(' / ', ' /\xc3/\xff\xfe ')],
+    ['volumes whose names are not UTF-8, and many of them', pods(4200, '\xff\xfe'.repeat(100))],
+  ])('is that of an honest node: %s', async (_, more) => {
+    expect(await codesOf(withBytes(more))).toEqual([]);
+    expect(await findingsOf(withBytes(more), 'to-be-merged')).toEqual([]);
+  });
+
+  test.each([
+    ['a mount below /usr', '90 60 8:9 / /usr/\xff rw - ext4 /dev/sda9 rw\n'],
+    ['a mount over /etc/extensions', '90 41 8:9 /\xff /etc/extensions rw - ext4 /dev/sda9 rw\n'],
+    ['what is mounted over /usr', '90 60 0:71 / /usr rw - tmpfs \xff rw\n'],
+  ])('refuses all the same where what counts is not UTF-8: %s', async (_, more) => {
+    const findings = await findingsOf(withBytes(pods(3) + more));
+    expect(findings.find(({ code }) => code === 'evidence.unread')).toMatchObject({
+      reason: 'untrusted',
+      actual: 'mountinfo.text',
+    });
+  });
+
+  test.each([
+    ['more lines than Linux allows', pods(100_001), 'more than 100000 lines'],
+    [
+      'more mounts where evidence looks than it can hold',
+      Array.from({ length: 4097 }, (_, at) => `${1000 + at} 41 0:70 / /etc/${at} rw - tmpfs tmpfs rw\n`).join(''),
+      'want at most 4096',
+    ],
+  ])('of %s is no lie: it cannot be judged', async (_, more, message) => {
+    await expect(collect(withBytes(more))).rejects.toThrow(
+      expect.objectContaining({ code: 'unavailable.node-table', message: expect.stringContaining(message) }),
+    );
+  });
+});
+
+describe('Mapped and loop devices beyond any number cannot be judged', () => {
+  test.each<[string, MadeNode]>([
+    ['targets of mappings', { '/$dmsetup-table': 'a: 0 8 linear 8:1 0\n'.repeat(4097) }],
+    [
+      'mappings',
+      Object.fromEntries(Array.from({ length: 1025 }, (_, at) => [`/sys/block/dm-${at}/dev`, `254:${at}\n`])),
+    ],
+    [
+      'loop devices',
+      { '/$losetup': losetup(Array.from({ length: 1025 }, (_, at) => [`/a/${at}`, at, '8:9'] as const)) },
+    ],
+  ])('%s', async (_, more) => {
+    await expect(collect({ ...stableNode, ...more })).rejects.toThrow(
+      expect.objectContaining({ code: 'unavailable.node-table' }),
+    );
   });
 });
 

@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { collectEvidence } from '../../pipeline/collection/index.ts';
 import { Digest, Fault } from '../../pipeline/core/index.ts';
-import { judgeEvidence, ownUnits, watchedUnits } from '../../pipeline/evidence/index.ts';
-import { listInstallation } from '../../pipeline/installation/index.ts';
+import { judgeEvidence, watchedUnits } from '../../pipeline/evidence/index.ts';
+import { listInstallation, mergingUnits, ownUnits, requiredUnits } from '../../pipeline/installation/index.ts';
 import { change, type MadeNode, openMadeNode, reference, replace, stableNode } from './made-node.ts';
-import { etc, installedNode, stockNode, token } from './made-units.ts';
+import { etc, installedNode, installedWith, stockNode, token } from './made-units.ts';
 
 const requirements = {
   usrVerity: 'required',
@@ -31,6 +31,36 @@ describe('Units that are as they should be', () => {
   test.each([
     ['a stock node with the documented kubeadm.service', stockNode],
     ['the same with our units installed', installedNode],
+    ['a node with the strictest settings', installedWith({ strict: true, enforce: true, stores: [] })],
+    ['a node that a refusal stops kubelet on', installedWith({ strict: false, enforce: true, stores: [] })],
+    [
+      'a node that asks several stores, whose names systemd would take apart',
+      installedWith({
+        strict: true,
+        enforce: false,
+        stores: ['oci:a.example/b', 'directory:/srv/a "b" \\ 5%i $HOME ü'],
+      }),
+    ],
+    [
+      'a node whose administrator merges under an image policy, and for longer',
+      change(installedNode, {
+        [`${etc}/systemd-sysext.service.d/50-policy.conf`]:
+          '[Service]\nExecStart=\nExecStart=systemd-sysext refresh --image-policy=root=signed:usr=signed\nTimeoutStartSec=300\n',
+      }),
+    ],
+    [
+      'a node whose image does something before it merges',
+      change(installedNode, {
+        '/usr/lib/systemd/system/systemd-sysext.service.d/10-image.conf':
+          '[Service]\nExecStartPre=/usr/bin/true\nEnvironment=A=b\n',
+      }),
+    ],
+    [
+      'a stock node whose administrator does',
+      change(stockNode, {
+        [`${etc}/systemd-sysext.service.d/50-own.conf`]: '[Service]\nExecStartPre=/usr/bin/true\nEnvironment=A=b\n',
+      }),
+    ],
     [
       'a node that Cluster API set up, whose kubeadm.service runs a script',
       change(installedNode, {
@@ -54,6 +84,10 @@ describe('Units that are as they should be', () => {
       'a node whose extensions are not merged yet, and whose programs are not there',
       change(installedNode, { '/usr/bin/kubelet': undefined, '/usr/bin/kubeadm': undefined }),
     ],
+    [
+      'a node where kubeadm or somebody else wrote a value that is no text for kubelet',
+      { ...installedNode, '/var/lib/kubelet/kubeadm-flags.env': Buffer.from('A="\xff"\nB=c\n', 'latin1') },
+    ],
     ['a node without any of these units', stableNode],
   ])('give no finding: %s', async (_, node) => {
     expect(await findingsOf(node)).toEqual([]);
@@ -62,7 +96,12 @@ describe('Units that are as they should be', () => {
   test('are the ones that node install writes', () => {
     const { files } = listInstallation({ strict: true, enforce: true, stores: ['oci:registry.example/a'] });
     const names = files.map(({ path }) => path.slice(etc.length + 1));
-    expect([...ownUnits].toSorted()).toEqual(names.filter((name) => name.endsWith('.service')).toSorted());
+    expect([...ownUnits].toSorted()).toEqual(names.filter((name) => !name.includes('/')).toSorted());
+    expect(ownUnits.filter((name) => !requiredUnits.includes(name))).toEqual([
+      'nodeproof-refresh.service',
+      'nodeproof-refresh.timer',
+    ]);
+    expect([...ownUnits, ...mergingUnits].filter((name) => !watchedUnits.includes(name))).toEqual([]);
     const over = names.filter((name) => name.includes('/')).map((name) => name.split('.d/')[0]);
     expect(over.filter((name) => !watchedUnits.includes(name ?? ''))).toEqual([]);
   });
@@ -79,7 +118,8 @@ describe('The units in evidence', () => {
         { path: `${etc}/kubelet.service.d/10-nodeproof.conf`, sets: ['Requires', 'After', 'AssertFileNotEmpty'] },
         { path: '/usr/lib/systemd/system/service.d/10-timeout-abort.conf' },
       ],
-      ownDropIns: [`${etc}/kubelet.service.d/10-nodeproof.conf`],
+      text: null,
+      ownDropIn: { path: `${etc}/kubelet.service.d/10-nodeproof.conf` },
     });
     expect(unit.settings.filter(({ name }) => name === 'ExecStart')).toHaveLength(1);
     expect(unit.environment.map(({ name }) => name)).toEqual(['KUBELET_KUBECONFIG_ARGS', 'KUBELET_KUBEADM_ARGS']);
@@ -96,6 +136,21 @@ describe('The units in evidence', () => {
     ]);
   });
 
+  test('have the whole text of ours, and of ours alone', async () => {
+    const name = 'nodeproof-check.timer';
+    expect(await unitOf(name)).toMatchObject({ text: installedNode[`${etc}/${name}`], ownDropIn: null });
+    const text = JSON.stringify(
+      await collectEvidence(
+        openMadeNode({
+          ...inOwn('nodeproof-refresh.service', 'Environment=HTTPS_PROXY=http://user:hunter2@proxy.example'),
+          [`${etc}/kubelet.service.d/10-nodeproof.conf`]: '[Service]\nEnvironment=KEY=hunter2\n',
+        }),
+      ),
+    );
+    expect(text).toContain('HTTPS_PROXY');
+    expect(text).not.toContain('hunter2');
+  });
+
   test('keep no token and no key', async () => {
     const text = JSON.stringify(await collectEvidence(openMadeNode(installedNode)));
     expect(text).toContain('--discovery-token-ca-cert-hash sha256:');
@@ -108,6 +163,15 @@ const dropIn = (unit: string, text: string, name = '99-evil.conf', directory = e
   ...installedNode,
   [`${directory}/${unit}.d/${name}`]: text,
 });
+
+/** A line more in the last section of a unit of ours, or before a line of it. */
+function inOwn(unit: string, line: string, before?: string): MadeNode {
+  const path = `${etc}/${unit}`;
+  return replace(installedNode, path, before ?? /$/, before === undefined ? `${line}\n` : `${line}\n${before}`);
+}
+
+const without = (...paths: readonly string[]) =>
+  change(installedNode, Object.fromEntries(paths.map((path) => [`${etc}/${path}`, undefined])));
 
 const lies: Readonly<Record<string, readonly [code: string, node: MadeNode]>> = {
   'the guard is masked': [
@@ -152,6 +216,77 @@ const lies: Readonly<Record<string, readonly [code: string, node: MadeNode]>> = 
     'unit.replaced',
     replace(installedNode, `${etc}/nodeproof-join.service`, 'ExecStart=', 'ExecStart=-'),
   ],
+  'a unit of ours takes failure for success in its own file': [
+    'unit.replaced',
+    inOwn('nodeproof-join.service', 'SuccessExitStatus=1 2 3 4'),
+  ],
+  'a unit of ours has a condition that skips it in its own file': [
+    'unit.replaced',
+    inOwn('nodeproof-join.service', 'ConditionPathExists=/nonexistent', '\n[Service]'),
+  ],
+  'a unit of ours has the program say something else': [
+    'unit.replaced',
+    replace(installedNode, `${etc}/nodeproof-verify.service`, 'node verify --boot', 'policy explain'),
+  ],
+  'a unit of ours guards another root': [
+    'unit.replaced',
+    replace(installedNode, `${etc}/nodeproof-guard.service`, 'node guard', 'node guard --root /srv/decoy'),
+  ],
+  'a unit of ours asks another policy': [
+    'unit.replaced',
+    replace(
+      installedNode,
+      `${etc}/nodeproof-join.service`,
+      '--policy /var/lib/nodeproof/policy.yaml',
+      '--policy /etc/evil.yaml',
+    ),
+  ],
+  'a unit of ours gives itself a library': [
+    'unit.replaced',
+    inOwn('nodeproof-check.service', 'Environment=LD_PRELOAD=/mnt/evil.so'),
+  ],
+  'a unit of ours does not take its environment away': [
+    'unit.replaced',
+    replace(installedNode, `${etc}/nodeproof-join.service`, /^UnsetEnvironment=.*\n/m, ''),
+  ],
+  'the look four times an hour is once a century': [
+    'unit.replaced',
+    replace(installedNode, `${etc}/nodeproof-check.timer`, 'OnUnitActiveSec=15min', 'OnUnitActiveSec=100y'),
+  ],
+  'changes are looked for elsewhere': [
+    'unit.replaced',
+    replace(installedNode, `${etc}/nodeproof-check.path`, 'PathChanged=/etc/extensions', 'PathChanged=/srv'),
+  ],
+  'newer bundles are fetched into another place': [
+    'unit.replaced',
+    replace(installedNode, `${etc}/nodeproof-refresh.service`, '--state /var/lib', '--state /srv'),
+  ],
+  'newer bundles are fetched from a store that begins a setting': [
+    'unit.replaced',
+    replace(installedNode, `${etc}/nodeproof-refresh.service`, 'oci:', '\rExecStartPre=/mnt/evil\r'),
+  ],
+  'newer bundles are fetched from a store that systemd expands': [
+    'unit.replaced',
+    replace(installedNode, `${etc}/nodeproof-refresh.service`, 'oci:', 'oci:%H$A'),
+  ],
+  'the timer of the refresh runs never': [
+    'unit.replaced',
+    replace(installedNode, `${etc}/nodeproof-refresh.timer`, 'OnUnitActiveSec=12h', 'OnUnitActiveSec=100y'),
+  ],
+  'the timer of the hourly look is masked': [
+    'unit.masked',
+    change(installedNode, { [`${etc}/nodeproof-check.timer`]: { link: '/dev/null' } }),
+  ],
+  'a drop-in over the timer puts it off': [
+    'unit.hollowed',
+    dropIn('nodeproof-check.timer', '[Timer]\nOnUnitActiveSec=\nOnUnitActiveSec=100y\n'),
+  ],
+  'the guard is gone': ['unit.missing', without('nodeproof-guard.service')],
+  'what looks again is gone': [
+    'unit.missing',
+    without('nodeproof-check.service', 'nodeproof-check.timer', 'nodeproof-check.path'),
+  ],
+  'all units of ours are gone, and only drop-ins are left': ['unit.missing', without(...ownUnits)],
   'a drop-in over ours takes its command': [
     'unit.hollowed',
     dropIn('nodeproof-join.service', '[Service]\nExecCondition=/usr/bin/false\n'),
@@ -240,6 +375,71 @@ const lies: Readonly<Record<string, readonly [code: string, node: MadeNode]>> = 
     'unit.gate-undone',
     change(installedNode, { [`${etc}/kubelet.service.d/10-nodeproof.conf`]: '[Service]\nNice=1\n' }),
   ],
+  'our drop-in sets something more': [
+    'unit.gate-undone',
+    replace(installedNode, `${etc}/kubelet.service.d/10-nodeproof.conf`, /$/, '[Service]\nIgnoreSIGPIPE=no\n'),
+  ],
+  'our drop-in over a unit that is not there yet is not ours': [
+    'unit.gate-undone',
+    change(installedNode, { [`${etc}/ensure-sysext.service.d/10-nodeproof.conf`]: '[Unit]\n' }),
+  ],
+  'our drop-in is a directory': [
+    'unit.gate-undone',
+    change(without('kubelet.service.d/10-nodeproof.conf'), {
+      [`${etc}/kubelet.service.d/10-nodeproof.conf/a`]: '',
+    }),
+  ],
+  'something runs between the guard and the merge': [
+    'unit.merge-altered',
+    dropIn('systemd-sysext.service', '[Service]\nExecStartPre=/mnt/evil\n'),
+  ],
+  'a condition runs something between the guard and the merge': [
+    'unit.merge-altered',
+    dropIn('systemd-sysext.service', '[Service]\nExecCondition=/mnt/evil\n', 'a.conf', '/run/systemd/system'),
+  ],
+  'something is merged behind the merge': [
+    'unit.merge-altered',
+    dropIn('systemd-sysext.service', '[Service]\nExecStartPost=/usr/bin/systemd-sysext merge\n'),
+  ],
+  'the look after the merge is taken away': [
+    'unit.merge-altered',
+    dropIn('systemd-sysext.service', '[Service]\nExecStartPost=\n'),
+  ],
+  'a merge is told to be into other places': [
+    'unit.merge-altered',
+    dropIn('systemd-sysext.service', '[Service]\nEnvironment=SYSTEMD_SYSEXT_HIERARCHIES=/opt\n'),
+  ],
+  'a merge is told so by a file': [
+    'unit.merge-altered',
+    {
+      ...dropIn('systemd-sysext.service', '[Service]\nEnvironmentFile=/etc/merge.env\n'),
+      '/etc/merge.env': 'SYSTEMD_SYSEXT_HIERARCHIES=/opt\n',
+    },
+  ],
+  'a merge is told so by a file that the unit of the image reads': [
+    'unit.merge-altered',
+    {
+      ...replace(
+        installedNode,
+        '/usr/lib/systemd/system/systemd-sysext.service',
+        '[Service]',
+        '[Service]\nEnvironmentFile=-/etc/merge.env',
+      ),
+      '/etc/merge.env': 'SYSTEMD_SYSEXT_HIERARCHIES=/opt\n',
+    },
+  ],
+  'a merge is told what the manager was': [
+    'unit.merge-altered',
+    dropIn('systemd-sysext.service', '[Service]\nPassEnvironment=SYSTEMD_SYSEXT_HIERARCHIES\n'),
+  ],
+  'a unit that merges was written anew': [
+    'unit.merge-altered',
+    {
+      ...installedNode,
+      [`${etc}/systemd-sysext.service`]:
+        '[Service]\nEnvironment=SYSTEMD_SYSEXT_HIERARCHIES=/opt\nExecStart=systemd-sysext refresh\n',
+    },
+  ],
   'a unit merges without the guard': [
     'unit.gate-undone',
     change(installedNode, { [`${etc}/systemd-sysext.service.d/10-nodeproof.conf`]: undefined }),
@@ -290,6 +490,13 @@ const lies: Readonly<Record<string, readonly [code: string, node: MadeNode]>> = 
     'unit.preload',
     { ...installedNode, '/etc/default/kubelet': 'A=b\n  export LD_AUDIT=/mnt/evil.so\n' },
   ],
+  'kubelet gets a library from a file that is no text': [
+    'unit.preload',
+    {
+      ...installedNode,
+      '/var/lib/kubelet/kubeadm-flags.env': Buffer.from('A="\xff"\nLD_PRELOAD=/mnt/evil.so\n', 'latin1'),
+    },
+  ],
   'kubelet gets a library from one of many files': [
     'unit.preload',
     {
@@ -339,6 +546,32 @@ describe('Units that undo the gate', () => {
     expect(finding?.next).toContain('nodeproof node install');
   });
 
+  test('of ours are what node install writes, or it is to be run again', async () => {
+    const [finding, ...others] = await findingsOf(inOwn('nodeproof-join.service', 'SuccessExitStatus=1 2 3 4'));
+    expect(finding).toMatchObject({
+      code: 'unit.replaced',
+      reason: 'denied',
+      message: `${etc}/nodeproof-join.service is not what node install writes`,
+      next: 'Find out who changed it, and run nodeproof node install again',
+    });
+    expect(others).toEqual([]);
+  });
+
+  test('that merge are told by the file that alters them', async () => {
+    const [finding] = await findingsOf(
+      dropIn('systemd-sysext.service', '[Service]\nExecStartPre=/mnt/evil\nEnvironment=A=b\n'),
+    );
+    expect(finding).toMatchObject({
+      actual: `${etc}/systemd-sysext.service.d/99-evil.conf`,
+      message: `${etc}/systemd-sysext.service.d/99-evil.conf sets ExecStartPre, Environment of systemd-sysext.service, behind the guard`,
+    });
+  });
+
+  test('that gate are missed even where nothing of the one and its drop-in is left', async () => {
+    const node = without('nodeproof-join.service', 'kubeadm.service.d/10-nodeproof.conf');
+    expect(new Set(await codesOf(node))).toEqual(new Set(['unit.missing', 'unit.gate-undone']));
+  });
+
   test('are not judged before the merge, where what they run is not there', async () => {
     const evidence = await collectEvidence(openMadeNode(dropIn('kubeadm.service', '[Service]\nExecStartPre=\n')));
     const { findings } = judgeEvidence(evidence, { ...requirements, extensions: 'to-be-merged' }, reference);
@@ -357,6 +590,18 @@ describe('Unit files that cannot be read refuse', () => {
     ['a pattern for directories', dropIn('kubelet.service', '[Service]\nEnvironmentFile=/run/*/a.env\n')],
   ])('%s', async (_, node) => {
     expect(await codesOf(node)).toContain('evidence.unread');
+  });
+
+  test('and keep no extension from being merged, for the guard judges no unit', async () => {
+    const unreadUnit = { ...installedNode, [`${etc}/kubelet.service.d/x.conf`]: Buffer.from([0xff, 0x0a]) };
+    const judge = async (node: MadeNode) =>
+      judgeEvidence(
+        await collectEvidence(openMadeNode(node)),
+        { ...requirements, extensions: 'to-be-merged' },
+        reference,
+      ).findings.map(({ code }) => code);
+    expect(await judge(unreadUnit)).toEqual([]);
+    expect(await judge({ ...unreadUnit, '/run/extensions': unreadable })).toEqual(['evidence.unread']);
   });
 
   test('whatever they hold, there is evidence or a fault', async () => {

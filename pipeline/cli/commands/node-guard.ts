@@ -139,7 +139,9 @@ function maskAll(entries: readonly KeptOut[]): void {
 
 /** At boot, before anything runs from it. Under a running kubelet it would take the node down, which is not the guard's to do. */
 function unmerge(evidence: Evidence): GuardReport['unmerged'] {
-  const merged = (['sysexts', 'confexts'] as const).filter((kind) => evidence[kind].merged.value !== null);
+  const merged = (['sysexts', 'confexts'] as const).filter(
+    (kind) => evidence[kind].merged.value !== null || evidence[kind].opt !== null,
+  );
   if (merged.length === 0 || isKubeletRunning()) return [];
   for (const kind of merged) unmergeExtensions(kind === 'sysexts' ? 'sysext' : 'confext');
   return merged;

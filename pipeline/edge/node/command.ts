@@ -16,7 +16,10 @@ const directories = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 const patienceMilliseconds = 10_000;
 const actionPatienceMilliseconds = 60_000;
 
-/** What a command of the operating system prints; undefined where it is not installed. Faults: file.command, bytes.utf8. */
+/**
+ * What a command of the operating system prints; undefined where it is not installed.
+ * Faults: file.command, limit.command-bytes, bytes.utf8.
+ */
 export function askCommand(command: NodeCommand): string | undefined {
   const [name, ...parameters] = commands[command];
   const path = findProgram(name);
@@ -51,10 +54,14 @@ function runProgram(verb: 'ask' | 'run', path: string, parameters: readonly stri
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout,
     killSignal: 'SIGKILL',
-    maxBuffer: limits.losetupBytes,
+    maxBuffer: limits.commandBytes,
     windowsHide: true,
   });
   if (status === 0 && error === undefined) return stdout;
+  if (error !== undefined && 'code' in error && error.code === 'ENOBUFS')
+    throw new Fault('limit.command-bytes', `Cannot ${verb} ${path}: it prints more than ${limits.commandBytes} bytes`, {
+      where: path,
+    });
   const said = stderr.toString('utf8').trim().split('\n')[0]?.slice(0, 200) ?? '';
   const problem = error?.message ?? `it ended with ${status === null ? `signal ${signal ?? ''}` : `status ${status}`}`;
   throw new Fault('file.command', `Cannot ${verb} ${path}: ${problem}${said === '' ? '' : ` (${said})`}`, {

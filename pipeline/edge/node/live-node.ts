@@ -25,7 +25,11 @@ export function openLiveNode({ hashing, now, digestMemory }: NodeOptions): NodeW
     now,
     architecture: architectures[machine()] ?? null,
     kernelRelease: release(),
-    readText: readTextFile,
+    readBytes: readFileBytes,
+    readText: (path, maxBytes) => {
+      const bytes = readFileBytes(path, maxBytes);
+      return bytes === undefined ? undefined : decodeUtf8(bytes, path);
+    },
     listNames: (path) => readNames(path, path),
     readLink: (path) => {
       if (lookUp(path, () => lstatSync(path))?.isSymbolicLink() !== true) return undefined;
@@ -46,9 +50,9 @@ export function openLiveNode({ hashing, now, digestMemory }: NodeOptions): NodeW
   };
 }
 
-function readTextFile(path: string, maxBytes: number): string | undefined {
+function readFileBytes(path: string, maxBytes: number): Uint8Array | undefined {
   try {
-    return decodeUtf8(readSmallFile(path, maxBytes), path);
+    return readSmallFile(path, maxBytes);
   } catch (error) {
     if (error instanceof Fault && error.code === 'file.missing') return undefined;
     throw error;

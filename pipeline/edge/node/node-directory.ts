@@ -32,7 +32,7 @@ const fileNumbersSchema = z.record(
   }),
 );
 
-const capturedBytes = limits.losetupBytes;
+const capturedBytes = limits.commandBytes;
 
 /**
  * A directory as a node: nothing of the host is read. Paths are resolved inside it as chroot(2) would, component by
@@ -52,6 +52,7 @@ export function openNodeDirectory(root: string, { hashing, now, digestMemory }: 
     now,
     architecture: word('architecture'),
     kernelRelease: word('kernel-release'),
+    readBytes: (path, maxBytes) => readInside(top, path, maxBytes),
     readText,
     listNames: (path) => {
       const found = resolveInside(top, path);
@@ -152,12 +153,17 @@ function openInside(top: string, path: string): FileSource {
 }
 
 function readTextInside(top: string, path: string, maxBytes: number): string | undefined {
+  const bytes = readInside(top, path, maxBytes);
+  return bytes === undefined ? undefined : decodeUtf8(bytes, path);
+}
+
+function readInside(top: string, path: string, maxBytes: number): Uint8Array | undefined {
   const found = resolveInside(top, path);
   if (found === undefined) return undefined;
   using source = openInside(top, path);
   if (source.sizeBytes > maxBytes)
     throw new Fault('limit.file-bytes', `Cannot read ${path}: it has more than ${maxBytes} bytes`, { where: path });
-  return decodeUtf8(source.read(0, source.sizeBytes), path);
+  return source.read(0, source.sizeBytes);
 }
 
 function readLinkInside(top: string, path: string): string | undefined {

@@ -9,33 +9,35 @@ export type Target = {
 };
 
 /**
- * Parses what `dmsetup table` or `dmsetup status` prints for all devices: `NAME: START LENGTH TYPE PARAMETERS`.
- * Returns the targets of each device by name, in order. Faults: device-mapper.line, limit.device-mapper.
+ * Parses what `dmsetup table` or `dmsetup status` prints for all devices: `NAME: START LENGTH TYPE PARAMETERS`. Of a device
+ * that was made and has no table yet they print the name alone, and it has no targets.
+ * Returns the targets of each device by name, in order. Faults: device-mapper.line, limit.mapped-targets.
  */
 export function parseDeviceMapper(text: string): ReadonlyMap<string, readonly Target[]> {
   const lines = text.split('\n').filter((line) => line.trim() !== '' && line.trim() !== 'No devices found');
-  if (lines.length > limits.mounts)
+  if (lines.length > limits.mappedTargets)
     throw new Fault(
-      'limit.device-mapper',
-      `Cannot read the device-mapper table: ${lines.length} lines, want at most ${limits.mounts}`,
+      'limit.mapped-targets',
+      `Cannot read the device-mapper table: ${lines.length} lines, want at most ${limits.mappedTargets}`,
     );
   const devices = new Map<string, Target[]>();
   for (const [at, line] of lines.entries()) {
-    const match = /^([^\s:][^\s]*): (\d{1,15}) (\d{1,15}) ([\w.-]+)(?: (.*))?$/.exec(line.trimEnd());
+    const match = /^([^\s:][^\s]*):(?: (\d{1,15}) (\d{1,15}) ([\w.-]+)(?: (.*))?)?$/.exec(line.trimEnd());
     if (match === null)
       throw new Fault(
         'device-mapper.line',
         `Cannot read the device-mapper table: line ${at + 1} is ${JSON.stringify(line.slice(0, 120))}`,
         { where: `line ${at + 1}` },
       );
-    const [, name = '', start = '', sectors = '', type = '', parameters = ''] = match;
+    const [, name = '', start, sectors, type, parameters = ''] = match;
     const targets = devices.get(name) ?? [];
-    targets.push({
-      startSector: Number(start),
-      sectors: Number(sectors),
-      type,
-      parameters: parameters.split(' ').filter((word) => word !== ''),
-    });
+    if (type !== undefined)
+      targets.push({
+        startSector: Number(start),
+        sectors: Number(sectors),
+        type,
+        parameters: parameters.split(' ').filter((word) => word !== ''),
+      });
     devices.set(name, targets);
   }
   return devices;

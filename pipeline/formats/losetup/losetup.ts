@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { limits } from '../../core/index.ts';
+import { Fault, limits } from '../../core/index.ts';
 import { parseJsonBytes } from '../json/index.ts';
 import { parseWith } from '../schema/index.ts';
 
@@ -11,19 +11,17 @@ const device = z.pipe(
 );
 
 const losetupSchema = z.looseObject({
-  loopdevices: z
-    .array(
-      z.looseObject({
-        name: z.string().check(z.maxLength(256)),
-        'maj:min': device,
-        'back-file': z.nullable(z.string().check(z.maxLength(8192))),
-        'back-ino': z.optional(number),
-        'back-maj:min': z.optional(device),
-        offset: z._default(number, 0),
-        autoclear: z.optional(z.union([z.boolean(), number])),
-      }),
-    )
-    .check(z.maxLength(limits.mounts)),
+  loopdevices: z.array(
+    z.looseObject({
+      name: z.string().check(z.maxLength(256)),
+      'maj:min': device,
+      'back-file': z.nullable(z.string().check(z.maxLength(8192))),
+      'back-ino': z.optional(number),
+      'back-maj:min': z.optional(device),
+      offset: z._default(number, 0),
+      autoclear: z.optional(z.union([z.boolean(), number])),
+    }),
+  ),
 });
 
 export type LoopLine = {
@@ -42,16 +40,21 @@ const deletedMark = ' (deleted)';
 
 /**
  * Parses `losetup --json --output NAME,MAJ:MIN,BACK-FILE,BACK-INO,BACK-MAJ:MIN,OFFSET,AUTOCLEAR`, which prints nothing
- * where there is no loop device. Faults: losetup.field, json.*.
+ * where there is no loop device. Faults: losetup.field, limit.loop-devices, json.*.
  */
 export function parseLosetup(text: string): readonly LoopLine[] {
   if (text.trim() === '') return [];
   const { loopdevices } = parseWith(
     losetupSchema,
-    parseJsonBytes(Buffer.from(text), 'losetup', limits.losetupBytes),
+    parseJsonBytes(Buffer.from(text), 'losetup', limits.commandBytes),
     'losetup.field',
     'losetup',
   );
+  if (loopdevices.length > limits.loopDevices)
+    throw new Fault(
+      'limit.loop-devices',
+      `Cannot read losetup: ${loopdevices.length} devices, want at most ${limits.loopDevices}`,
+    );
   return loopdevices.map((line) => {
     const file = line['back-file'] ?? '';
     const deleted = file.endsWith(deletedMark);

@@ -21,6 +21,8 @@ test.skipIf(!isLinux)('Nothing in the environment changes what the running syste
   try {
     const live = openLiveNode({ hashing, now: new Date() });
     expect(live.readText('/proc/self/mountinfo', 16_777_216)).toContain(' / ');
+    expect(live.readBytes('/proc/self/mountinfo', 16_777_216)?.length).toBeGreaterThan(0);
+    expect(live.readBytes('/nowhere', 64)).toBeUndefined();
     expect(live.place('/proc/self/exe')?.kind).toBe('file');
     expect(live.place('/nowhere')).toBeUndefined();
     expect(live.readLink('/proc/self/exe')).toMatch(/^\//);

@@ -37,7 +37,7 @@ function open(): NodeWorld {
   return openNodeDirectory(root, { hashing, now });
 }
 
-function put(path: string, text = ''): void {
+function put(path: string, text: string | Uint8Array = ''): void {
   mkdirSync(dirname(join(root, path)), { recursive: true });
   writeFileSync(join(root, path), text);
 }
@@ -168,6 +168,13 @@ describe('A path in the directory', () => {
   test('has a NUL in it', () => {
     expect(open().place('/a\0b')).toBeUndefined();
     expect(open().readText('/a\0b', 64)).toBeUndefined();
+  });
+
+  test('leads to bytes that need be no text', () => {
+    put('etc/name', Buffer.from([0xff]));
+    expect(open().readBytes('/etc/name', 64)).toEqual(Buffer.from([0xff]));
+    expect(() => open().readText('/etc/name', 64)).toThrow('not UTF-8');
+    expect(open().readBytes('/etc/none', 64)).toBeUndefined();
   });
 
   test('is longer than a text may be', () => {

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Fault } from '../../../pipeline/core/index.ts';
+import { Fault, limits } from '../../../pipeline/core/index.ts';
 import { parseDeviceMapper, parseVerityTarget } from '../../../pipeline/formats/device-mapper/index.ts';
 import { parseLosetup } from '../../../pipeline/formats/losetup/index.ts';
-import { parseMountinfo } from '../../../pipeline/formats/mountinfo/index.ts';
+import { parseMountinfo as parseMountTable } from '../../../pipeline/formats/mountinfo/index.ts';
+
+const parseMountinfo = (text: string) => parseMountTable(Buffer.from(text));
 
 function givesValueOrFault(parse: (text: string) => unknown): (text: string) => void {
   return (text) => {
@@ -46,8 +48,45 @@ describe('a mount table', () => {
     },
   );
 
+  const bytes = (text: string) => Buffer.from(text, 'latin1');
+  const pod = '99 22 0:50 / /var/lib/kubelet/pods/1/volumes/a rw - tmpfs tmpfs rw,size=1024k\n';
+
+  it('is read in UTF-8', () => {
+    expect(parseMountinfo('1 2 8:1 / /mnt/größe\\040a rw - ext4 /dev/sda1 rw')[0]?.mountPoint).toBe('/mnt/größe a');
+  });
+
+  it('with a line in any other bytes is read, and that line is like none in UTF-8', () => {
+    const [first, second] = parseMountTable(bytes(`${line}\n1 2 8:1 /\xc3\xa4 /mnt/\xff rw - ext4 /dev/sda1 rw\n`));
+    expect(first?.mountPoint).toBe('/usr');
+    expect(second?.mountPoint).toBe('/mnt/\udcff');
+    expect(second?.root).not.toBe(parseMountinfo('1 2 8:1 /ä /mnt rw - ext4 /dev/sda1 rw')[0]?.root);
+    expect(second?.root.isWellFormed()).toBe(false);
+  });
+
+  it('of as many lines as Linux allows is read in far less than a second', () => {
+    const layers = Array.from({ length: 12 }, (_, at) => `/var/lib/containerd/snapshots/${at}/fs`).join(':');
+    const table = bytes(
+      `${line}\n`.repeat(limits.mounts / 2) +
+        `60 23 0:38 / /run/containerd/\xff/rootfs rw - overlay overlay rw,lowerdir=${layers}\n`.repeat(
+          limits.mounts / 2,
+        ),
+    );
+    const started = performance.now();
+    expect(parseMountTable(table)).toHaveLength(limits.mounts);
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+
+  it('of more lines is refused by name', () => {
+    expect(() => parseMountTable(bytes(pod.repeat(limits.mounts + 1)))).toThrow(
+      expect.objectContaining({ code: 'limit.mounts' }),
+    );
+  });
+
   it('of any text is a table or a Fault', () => {
     fc.assert(fc.property(fc.string(), givesValueOrFault(parseMountinfo)));
+    fc.assert(
+      fc.property(fc.uint8Array(), (any) => givesValueOrFault(() => parseMountTable(Buffer.concat([any, any])))('')),
+    );
     fc.assert(
       fc.property(fc.nat(line.length), fc.string({ maxLength: 3 }), (at, noise) =>
         givesValueOrFault(parseMountinfo)(line.slice(0, at) + noise + line.slice(at + 1)),
@@ -85,6 +124,16 @@ describe('a device-mapper table', () => {
     expect(parseDeviceMapper('No devices found\n').size).toBe(0);
   });
 
+  it.each(['crypt-1: ', 'crypt-1:', 'disk:a: '])('has no targets of a device without a table: %j', (line) => {
+    const devices = parseDeviceMapper(`${line}\n${table}`);
+    expect(devices.get(line.trimEnd().slice(0, -1))).toEqual([]);
+    expect(devices.get('usr')).toHaveLength(1);
+  });
+
+  it.each(['crypt-1: 0', 'crypt-1: 0 8', ': ', 'crypt 1: '])('refuses the line %j', (bad) => {
+    expect(() => parseDeviceMapper(`${table}${bad}\n`)).toThrow(/line 4/);
+  });
+
   it('of any text is a table or a Fault', () => {
     fc.assert(fc.property(fc.string(), givesValueOrFault(parseDeviceMapper)));
     fc.assert(
@@ -114,6 +163,12 @@ describe('a list of loop devices', () => {
         autoclear: true,
       },
     ]);
+  });
+
+  it('longer than any node has is refused by name', () => {
+    const loop = { name: '/dev/loop0', 'maj:min': '7:0', 'back-file': '/a', offset: 0 };
+    const text = JSON.stringify({ loopdevices: Array.from({ length: limits.loopDevices + 1 }, () => loop) });
+    expect(() => parseLosetup(text)).toThrow(expect.objectContaining({ code: 'limit.loop-devices' }));
   });
 
   it('is empty where losetup prints nothing', () => {
