@@ -30,9 +30,11 @@ const nodeproof = places.program;
 const lifeOfAnInstallation = {
   'install again': `${nodeproof} node install`,
   enforce: `${nodeproof} node install --enforce >/dev/null
+# The units changed, which is looked at.
+for attempt in $(seq 60); do [ "$(systemctl is-active nodeproof-check.service)" = activating ] || break; sleep 1; done
 systemctl start kubelet.service && systemctl is-active kubelet.service
 mount --bind /usr/bin/true /usr/bin/kubelet
-systemctl start nodeproof-check.service || echo "check refused"
+systemctl start nodeproof-check.service 2>/dev/null || echo "check refused"
 sleep 3
 systemctl is-active kubelet.service
 umount /usr/bin/kubelet`,

@@ -71,9 +71,19 @@ describe.skipIf('missing' in vm)(`A node from its boot on${reason}`, () => {
 
   test.each([
     ['swapped', []],
-    ['masked', []],
+    ['masked', ['attestation.none', 'extension.not-merged', 'node-set.none', 'sysext.missing', 'sysext.required']],
     ['without a guard', []],
-    ['expired', []],
+    [
+      'expired',
+      [
+        'attestation.none',
+        'extension.not-merged',
+        'node-set.none',
+        'policy.expired',
+        'sysext.missing',
+        'sysext.required',
+      ],
+    ],
     ['told its usr hash twice', []],
     ['of another build', []],
     ['steered', []],

@@ -2,7 +2,14 @@ import { resolve } from 'node:path';
 import { Digest, exit, Fault, limits, type Source } from '../../core/index.ts';
 import { openFileSource } from '../../edge/files/index.ts';
 import { type HashingPool, openHashingPool } from '../../edge/hashing/index.ts';
-import { InstallationRoot, type Placed, reloadUnits, startUnits, stopUnits } from '../../edge/node/index.ts';
+import {
+  forgetFailures,
+  InstallationRoot,
+  type Placed,
+  reloadUnits,
+  startUnits,
+  stopUnits,
+} from '../../edge/node/index.ts';
 import {
   dropInName,
   home,
@@ -38,9 +45,12 @@ export const runNodeInstall: Run<typeof nodeInstallCommand> = async (request) =>
   await using hashing = openHashingPool();
   using stack = new DisposableStack();
   const changes = options.uninstall ? planRemoval(root) : await planInstallation(request, root, hashing, stack);
+  const isLive = options.root === undefined;
   if (!options['dry-run']) {
+    // What looks for changes would look at these, by a unit that is just being removed.
+    if (isLive && options.uninstall) stopUnits(unitNames.filter((name) => !name.endsWith('.service')));
     for (const { apply } of changes) apply();
-    if (options.root === undefined) putInForce(changes, options.uninstall);
+    if (isLive) putInForce(changes, options.uninstall);
   }
   world.stdout.write(options.json ? renderJson(buildOutcome(request, changes)) : renderOutcome(request, changes));
   return exit.admit;
@@ -300,13 +310,15 @@ function listTree(root: InstallationRoot, path: string): readonly Change[] {
 function putInForce(changes: readonly Change[], isRemoval: boolean): void {
   if (changes.every(({ action }) => action === 'keep')) return;
   reloadUnits();
-  const units = everything.files
-    .map(({ path }) => path.split('/').at(-1) ?? '')
-    .filter((name) => name.startsWith('nodeproof-'));
+  if (!isRemoval) return startUnits(listStarted(changes));
   // Only now: what waited for them does not any more, and is not stopped with them.
-  if (isRemoval) stopUnits(units);
-  else startUnits(listStarted(changes));
+  stopUnits(unitNames);
+  forgetFailures('nodeproof-*');
 }
+
+const unitNames = everything.files
+  .map(({ path }) => path.split('/').at(-1) ?? '')
+  .filter((name) => name.startsWith('nodeproof-'));
 
 /** What looks again by itself. */
 function listStarted(changes: readonly Change[]): readonly string[] {

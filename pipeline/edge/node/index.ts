@@ -6,4 +6,12 @@ export { type NodeOptions, openNodeDirectory } from './node-directory.ts';
 export { readStateFile, writeStateFile } from './state-file.ts';
 export { readTrustPackFile, replaceTrustPackFile } from './trust-pack-file.ts';
 export { writeVerdictFile } from './verdict-file.ts';
-export { isKubeletRunning, kubeletMask, reloadUnits, startUnits, stopKubelet, stopUnits } from './unit-control.ts';
+export {
+  forgetFailures,
+  isKubeletRunning,
+  kubeletMask,
+  reloadUnits,
+  startUnits,
+  stopKubelet,
+  stopUnits,
+} from './unit-control.ts';

@@ -13,12 +13,20 @@ export const kubeletMask = '/run/systemd/system.control/kubelet.service';
 
 /**
  * Stops kubelet and keeps it from being started until the next boot: a target that upholds it would start it at once.
- * Fault: file.command.
+ * Faults: file.write, file.command.
  */
 export function stopKubelet(): void {
-  mkdirSync(dirname(kubeletMask), { recursive: true, mode: 0o755 });
-  rmSync(kubeletMask, { force: true });
-  symlinkSync('/dev/null', kubeletMask);
+  try {
+    mkdirSync(dirname(kubeletMask), { recursive: true, mode: 0o755 });
+    rmSync(kubeletMask, { force: true });
+    symlinkSync('/dev/null', kubeletMask);
+  } catch (cause) {
+    throw new Fault('file.write', `Cannot mask kubelet by ${kubeletMask}: ${String(cause)}`, {
+      where: kubeletMask,
+      cause,
+      next: 'Run as root',
+    });
+  }
   reloadUnits();
   stopUnits(['kubelet.service']);
   if (isKubeletRunning())
@@ -42,6 +50,11 @@ export function startUnits(names: readonly string[]): void {
 export function stopUnits(names: readonly string[]): void {
   const running = names.filter((name) => isActive(name));
   if (running.length > 0) actBy('systemctl', ['stop', ...running]);
+}
+
+/** What is known of units that are gone, but that they failed. Fault: file.command. */
+export function forgetFailures(pattern: string): void {
+  actBy('systemctl', ['reset-failed', pattern]);
 }
 
 function isActive(name: string): boolean {
