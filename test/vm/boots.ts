@@ -1,6 +1,6 @@
 import { places } from '../../pipeline/installation/index.ts';
 import type { BootOptions, Machine } from './machine.ts';
-import { kubernetes, lies, settle, tell, withJoin } from './node-steps.ts';
+import { kubernetes, lies, settle, tell, untilLookedAt, withJoin } from './node-steps.ts';
 
 /** A start of the installed node, after something was done to its disk. */
 export type Start = BootOptions & { readonly edit?: string };
@@ -30,8 +30,7 @@ const nodeproof = places.program;
 const lifeOfAnInstallation = {
   'install again': `${nodeproof} node install`,
   enforce: `${nodeproof} node install --enforce >/dev/null
-# The units changed, which is looked at.
-for attempt in $(seq 60); do [ "$(systemctl is-active nodeproof-check.service)" = activating ] || break; sleep 1; done
+${untilLookedAt}
 systemctl start kubelet.service && systemctl is-active kubelet.service
 mount --bind /usr/bin/true /usr/bin/kubelet
 systemctl start nodeproof-check.service 2>/dev/null || echo "check refused"

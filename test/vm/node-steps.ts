@@ -20,8 +20,14 @@ for name in kubeadm kubelet containerd; do [ ! -f /var/lib/$name-ran ] || echo "
 systemd-sysext status --json=short | sed 's/^/merged: /'
 echo "verdict: $(tr -d '\\n' </run/nodeproof/verdict.json)"`;
 
+/** Until the look that a change sets off is over: its verdict goes on the same record. */
+export const untilLookedAt = `
+sleep 1
+for attempt in $(seq 60); do [ "$(systemctl is-active nodeproof-check.service)" = activating ] || break; sleep 1; done`;
+
 /** Starts kubeadm as an operator would, after some steps, and tells what came of it. */
 export const withJoin = (steps: string): string => `${steps}
+${untilLookedAt}
 rm -f /var/lib/kubeadm-ran
 systemctl reset-failed
 systemctl start kubeadm.service && echo started

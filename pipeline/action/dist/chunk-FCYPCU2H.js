@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{c as s,k as a,l}from"./chunk-JYE5DHBI.js";import{H as n,a as i,b as f}from"./chunk-WU4MNN6M.js";import{b as m,q as p}from"./chunk-I6RLIENL.js";import{resolve as u}from"node:path";function S(e,r,t,o){let d={hashing:r,now:t.now(),digestMemory:o};return e===void 0?s(d):a(u(t.directory,e),d)}function W(e,r,t){if(e!==void 0)return l(u(t.directory,e))??i;let o=r?.readText(n.state,p.policyBytes);return o===void 0?i:m(n.state,()=>f(Buffer.from(o)))}export{S as a,W as b};

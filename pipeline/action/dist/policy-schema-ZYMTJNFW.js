@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{U as t}from"./chunk-WU4MNN6M.js";import{h as m}from"./chunk-3GMVOFRR.js";import"./chunk-HI7WPVQM.js";import"./chunk-ZYF2HV6H.js";import"./chunk-2HLO3CNX.js";import"./chunk-VB3CUEB3.js";import"./chunk-3T4BD4WL.js";import"./chunk-ITCPE55M.js";import{k as o}from"./chunk-I6RLIENL.js";import"./chunk-U57UL273.js";import"./chunk-CQN3NCSK.js";import"./chunk-LMWJ76UO.js";var p=async({world:r})=>(r.stdout.write(m(t())),o.admit);export{p as runPolicySchema};

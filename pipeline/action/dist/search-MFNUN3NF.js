@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a,b}from"./chunk-NX7YUR4X.js";import"./chunk-QRJ3BMOT.js";import"./chunk-X4637XCV.js";import"./chunk-3GMVOFRR.js";import"./chunk-JZOC542G.js";import"./chunk-2HLO3CNX.js";import"./chunk-VB3CUEB3.js";import"./chunk-3T4BD4WL.js";import"./chunk-ITCPE55M.js";import"./chunk-Q34IIG6Z.js";import"./chunk-KXPSMXKT.js";import"./chunk-I6RLIENL.js";import"./chunk-LMWJ76UO.js";export{b as searchMaterial,a as searchStores};

@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a}from"./chunk-WDODGALL.js";import"./chunk-2PUFTBYJ.js";import"./chunk-WU4MNN6M.js";import"./chunk-3GMVOFRR.js";import"./chunk-HI7WPVQM.js";import"./chunk-ZYF2HV6H.js";import"./chunk-2HLO3CNX.js";import"./chunk-VB3CUEB3.js";import"./chunk-3T4BD4WL.js";import"./chunk-ITCPE55M.js";import"./chunk-ECR7JNXE.js";import"./chunk-KXPSMXKT.js";import"./chunk-I6RLIENL.js";import"./chunk-U57UL273.js";import"./chunk-CQN3NCSK.js";import"./chunk-LMWJ76UO.js";export{a as runVerify};
