@@ -136,6 +136,7 @@ describe('node butane', () => {
     expect(stderr).toMatch(
       /fits +EC2 no \(16384 bytes\), OpenStack yes \(49149 bytes\), Azure yes \(65536 bytes\), GCE yes/,
     );
+    expect(stderr).toMatch(/--compact +makes it \d{4} bytes\n/);
   });
 
   it('says the same in Ignition, whose size and hash it tells', async () => {

@@ -156,6 +156,9 @@ function renderOutcome({ options }: Request, { language, ignition, isWhole, pack
     ['trust pack', `${pack.bundles} of ${pack.givenBundles} bundles, ${renderSize(pack.bytes.byteLength)}`] as const,
     ['user data', `${sizeBytes} bytes of Ignition${isWhole ? '' : ', beside what is merged into'}`] as const,
     ['fits', rooms.join(', ')] as const,
+    ...(options.compact || judgeUserData(sizeBytes).every(({ fits }) => fits)
+      ? []
+      : [['--compact', `makes it ${Buffer.byteLength(enfoldIgnition(ignition))} bytes`] as const]),
     ...(isWhole ? [['pinned by', `sha512-${Digest.of('sha512', ignition).hex}`] as const] : []),
     ...notes.map((note) => ['note', note] as const),
   ];
