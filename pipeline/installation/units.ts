@@ -178,7 +178,7 @@ function nextBootPath(): Unit {
     name: 'nodeproof-next-boot.path',
     wantedBy: ['multi-user.target'],
     content: renderUnit({
-      Unit: ['Description=Notice a staged update (nodeproof)', 'After=nodeproof-verify.service'],
+      Unit: ['Description=Notice a staged update (nodeproof)'],
       Path: [`PathChanged=${updateStaged}`],
     }),
   };

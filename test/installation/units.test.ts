@@ -57,3 +57,15 @@ describe('A unit runs a command line that the program takes:', () => {
     expect(words.filter((_, at) => words[at - 1] === '--from')).toEqual(stores);
   });
 });
+
+describe('A unit that watches', () => {
+  const watching = listInstallation(everything).files.filter(({ path }) => /\.(?:path|timer)$/.test(path));
+
+  test.each(watching.map(({ path, content }) => [path, content] as const))(
+    'waits for no service, which waits for it: %s',
+    (_, content) => {
+      // basic.target is after paths.target and timers.target, and services are after basic.target.
+      expect(content).not.toMatch(/^(?:After|Requires|Wants|BindsTo)=/m);
+    },
+  );
+});
