@@ -50,13 +50,13 @@ export const starts = {
   honest: {
     steps: {
       ...atBoot,
+      'next boot': verifyNextBoot,
       ...Object.fromEntries(
         lies.flatMap(({ name, lie, undo }) => [
           [name, withJoin(lie)],
-          [`after ${name}`, withJoin(undo)],
+          ...(undo === null ? [] : [[`after ${name}`, withJoin(undo)]]),
         ]),
       ),
-      'next boot': verifyNextBoot,
       steered: 'ls /var/lib/steered',
       ...lifeOfAnInstallation,
     },

@@ -74,7 +74,8 @@ export function readOutcome(said: string | undefined): Outcome {
 export type Lie = {
   readonly name: string;
   readonly lie: string;
-  readonly undo: string;
+  /** The last one is not taken back. */
+  readonly undo: string | null;
   readonly codes: readonly string[];
 };
 
@@ -82,13 +83,6 @@ const merge = 'systemctl restart systemd-sysext.service';
 const mergeByHand = 'systemd-sysext refresh >/dev/null 2>&1; systemctl daemon-reload';
 
 export const lies: readonly Lie[] = [
-  {
-    name: 'a sysext file that was swapped after the merge',
-    lie: `cp -a ${kubernetes} /root/kept.raw; cp /root/kubernetes-rebuilt.raw /opt/extensions/new.raw; mv /opt/extensions/new.raw ${kubernetes}`,
-    // What was started from the other file keeps it.
-    undo: `mv /root/kept.raw ${kubernetes}; ${merge}; systemctl restart containerd.service kubelet.service`,
-    codes: ['attestation.none', 'extension.swapped', 'node-set.none', 'sysext.digest'],
-  },
   {
     name: 'an extension that lies there for the next merge',
     lie: 'mkdir -p /var/lib/extensions; cp /root/stranger.raw /var/lib/extensions/',
@@ -160,5 +154,12 @@ export const lies: readonly Lie[] = [
     lie: `mount --bind /usr/bin/true /usr/bin/kubelet; printf 'require("fs").writeFileSync("/var/lib/steered", "");process.exit(0)' >/root/steer.js; systemctl set-environment BUN_OPTIONS=--preload=/root/steer.js`,
     undo: 'umount /usr/bin/kubelet; systemctl unset-environment BUN_OPTIONS',
     codes: ['usr.mounted-over'],
+  },
+  {
+    name: 'a sysext file that was swapped after the merge',
+    lie: `cp /root/kubernetes-rebuilt.raw /opt/extensions/new.raw; mv /opt/extensions/new.raw ${kubernetes}`,
+    // Whatever was started meanwhile keeps the mount that it was started from: that ends with a reboot.
+    undo: null,
+    codes: ['attestation.none', 'extension.swapped', 'node-set.none', 'sysext.digest'],
   },
 ];

@@ -109,10 +109,13 @@ describe.skipIf('missing' in vm)(`A node from its boot on${reason}`, () => {
     expect({ ran: ran.includes('kubeadm'), status, found }).toEqual({ ran: false, status: 'refuse', found: codes });
   });
 
-  test.each(lies.map(({ name }) => name))('joins again once it is rid of %s', async (name) => {
-    const { ran, merged, status } = readOutcome((await runOf('honest')).said[`after ${name}`]);
-    expect({ ran: ran.includes('kubeadm'), merged, status }).toEqual({ ran: true, merged: members, status: 'admit' });
-  });
+  test.each(lies.filter(({ undo }) => undo !== null).map(({ name }) => name))(
+    'joins again once it is rid of %s',
+    async (name) => {
+      const { ran, merged, status } = readOutcome((await runOf('honest')).said[`after ${name}`]);
+      expect({ ran: ran.includes('kubeadm'), merged, status }).toEqual({ ran: true, merged: members, status: 'admit' });
+    },
+  );
 
   test('runs no code that the environment of all services names', async () => {
     expect((await runOf('honest')).said['steered']).toBe('');
