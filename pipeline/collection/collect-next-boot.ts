@@ -86,7 +86,16 @@ function readKernel(world: NodeWorld, { partition, efiDevice }: BootSlot, { moun
       { where: bootDirectory, next: 'Mount the EFI partition of the disk that this node boots from at /boot' },
     );
   const path = `${bootDirectory}${kernelPath(partition)}`;
-  if (world.place(path) === undefined) return null;
+  const placed = world.place(path);
+  if (placed === undefined) return null;
+  const above = mounts.find(({ mountPoint }) => mountPoint.startsWith(`${bootDirectory}/`));
+  // What is mounted below it is nothing that GRUB will see.
+  if (above !== undefined || (!world.simulated && placed.device !== efiDevice))
+    throw new Fault(
+      'unavailable.boot-kernel',
+      `Cannot read the kernel of the next boot: ${above?.mountPoint ?? path} is on another file system than ${bootDirectory}`,
+      { where: path, next: `Unmount what covers it` },
+    );
   using source = world.openSource(path);
   return readKernelFile(source);
 }

@@ -1,6 +1,6 @@
 import { Fault, limits } from '../core/index.ts';
 import { splitCommand } from '../formats/systemd-unit/index.ts';
-import { dropInPath, isOwnDropIn, isOwnUnit, ownUnits } from '../installation/index.ts';
+import { dropInPath, isOwnDropIn, isOwnUnit, ownUnits, startingLinks } from '../installation/index.ts';
 import { type Evidence, isWithin, type UnitState, watchedUnits, workloads } from '../evidence/index.ts';
 import {
   listAliases,
@@ -68,6 +68,7 @@ async function describeUnit(
     aliases: [...(unit?.aliases ?? [])],
     dropIns: (unit?.dropIns ?? []).map((path) => ({ path, sets: namesSetIn(path, unit?.settings ?? []) })),
     text: notes.attempt(name, () => (unit === undefined || unit.isMasked ? null : readOwnUnit(unit, world)), null),
+    startedBy: notes.attempt(name, () => listStartingLinks(name, unit, world), []),
     ownDropIn: notes.attempt(name, () => readOwnDropIn(name, world), null),
     settings: effective
       .filter(({ name: setting }) => setting !== 'Environment')
@@ -89,6 +90,10 @@ function readOwnUnit({ name, fragment }: Unit, world: NodeWorld): string | null 
   if (!ownUnits.includes(name)) return null;
   const text = world.readText(fragment, limits.unitFileBytes);
   return text !== undefined && isOwnUnit(name, text) ? text : null;
+}
+
+function listStartingLinks(name: string, unit: Unit | undefined, world: NodeWorld): string[] {
+  return startingLinks(name).filter((path) => unit !== undefined && world.place(path)?.path === unit.resolvedFragment);
 }
 
 function readOwnDropIn(name: string, world: NodeWorld): UnitState['ownDropIn'] {
@@ -123,8 +128,11 @@ function readEnvironmentFile(path: string, world: NodeWorld): string {
   return Buffer.from(world.readBytes(path, limits.unitFileBytes) ?? []).toString('latin1');
 }
 
+/** A name that is written with escapes may stand for any: it is told as it is written. */
 function namesAssigned(value: string): readonly string[] {
-  return splitCommand(value).flatMap((word) => (word.includes('=') ? [word.slice(0, word.indexOf('='))] : []));
+  const escaped = [...value.matchAll(/[^\s="']{0,256}\\[^\s="']{0,256}=/g)].map(([written]) => written.slice(0, -1));
+  const named = splitCommand(value).flatMap((word) => (word.includes('=') ? [word.slice(0, word.indexOf('='))] : []));
+  return [...named, ...escaped];
 }
 
 /** A pattern may stand for the last name in the path: all that begins alike is read. Fault: file.pattern for any other. */

@@ -138,6 +138,8 @@ export const unitStateSchema = z.strictObject({
   ownDropIn: z.nullable(z.strictObject({ path: text, text: z.nullable(longText) })),
   /** The settings that decide what runs, where and after what, as they count in the end. Secrets are left out. */
   settings: z.array(z.strictObject({ name: text, value: longText, file: text })).check(z.maxLength(1024)),
+  /** Of a unit of ours: the links that `node install` makes for it, which are there and lead to it. */
+  startedBy: z.array(text).check(z.maxLength(16)),
   /** Names of variables that it is given, and the file that gives each. Values may be secrets. */
   environment: z.array(z.strictObject({ name: text, file: text })).check(z.maxLength(4096)),
   /** What each `ExecStart=` runs. */

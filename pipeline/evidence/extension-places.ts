@@ -53,4 +53,4 @@ export function isWithin(path: string, directory: string): boolean {
 }
 
 /** Places that two mount tables must show alike, besides the mount points themselves. */
-export const comparedPlaces: readonly string[] = ['/', ...watched, '/run', '/var/lib'];
+export const comparedPlaces: readonly string[] = ['/', ...watched, '/boot', '/run', '/var/lib'];

@@ -3,7 +3,7 @@ import { isOwnDropIn, mergingUnits } from '../installation/index.ts';
 import { parseCommands } from '../units/index.ts';
 import type { Evidence, UnitState } from './evidence.ts';
 import { isWithin } from './extension-places.ts';
-import { buildUnitFinding, settingsOf } from './unit-finding.ts';
+import { buildUnitFinding, givesProxies, settingsOf } from './unit-finding.ts';
 import { gatedUnits, verifierProgram } from './watched-units.ts';
 
 /** Judges what waits for the verifier where it is installed: the units that it gates, and those that merge once more. */
@@ -95,7 +95,9 @@ function judgeMerging(unit: UnitState): readonly Finding[] {
       sets.filter((one) => reaching.has(one)).map((one) => ({ file: path, sets: one })),
     ),
   ].map(({ file, sets }) => ({ file: file === fragment ? (resolvedFragment ?? file) : file, sets }));
-  const foreign = given.filter(({ file }) => !isWithin(file, '/usr') && file !== ownDropIn?.path);
+  const foreign = given
+    .filter(({ file }) => !isWithin(file, '/usr') && file !== ownDropIn?.path)
+    .filter(({ file, sets }) => sets !== 'Environment' || !givesProxies(unit, file));
   return [...Map.groupBy(foreign, ({ file }) => file)].map(([file, all]) => {
     const names = [...new Set(all.map(({ sets }) => sets))].join(', ');
     return buildUnitFinding(

@@ -1,7 +1,7 @@
 import type { Finding } from '../core/index.ts';
-import { isOwnUnit, ownUnits, requiredUnits, unitDirectory } from '../installation/index.ts';
+import { isOwnUnit, ownUnits, requiredUnits, startingLinks, unitDirectory } from '../installation/index.ts';
 import type { Evidence, UnitState } from './evidence.ts';
-import { buildUnitFinding } from './unit-finding.ts';
+import { buildUnitFinding, givesProxies, perUnit } from './unit-finding.ts';
 
 /** Judges the units of the verifier: all of them are there, each is what `node install` writes, and nothing changes it. */
 export function judgeOwnUnits(found: Evidence['units']['found']): readonly Finding[] {
@@ -28,7 +28,22 @@ function judgeOwn(unit: UnitState | undefined): readonly Finding[] {
     return [
       buildUnitFinding('unit.masked', unit, `${unit.name} is masked by ${unit.fragment ?? ''}`, 'a unit that runs'),
     ];
-  return [...judgeFragment(unit), ...judgeOverrides(unit)];
+  return [...judgeFragment(unit), ...judgeStart(unit), ...judgeOverrides(unit)];
+}
+
+/** A unit that nothing starts is as good as none. */
+function judgeStart(unit: UnitState): readonly Finding[] {
+  return startingLinks(unit.name)
+    .filter((path) => !unit.startedBy.includes(path))
+    .map((path) =>
+      buildUnitFinding(
+        'unit.missing',
+        unit,
+        `${path} is not there, or does not lead to ${unit.name}: nothing starts it`,
+        `${unitDirectory}/${unit.name}`,
+        path,
+      ),
+    );
 }
 
 /**
@@ -47,14 +62,19 @@ function judgeFragment(unit: UnitState): readonly Finding[] {
   ];
 }
 
-/** Settings that change neither what a unit runs nor whether its failure counts. */
+/**
+ * Settings that change neither what a unit runs nor whether it comes to its end. A limit on time or memory would end it before,
+ * and what gives it a mount namespace would blind it.
+ */
 const harmless =
-  /^(?:Description|Documentation|Timeout(?:Start|Stop|Abort)?Sec|TimeoutStopFailureMode|Nice|Slice|OOM\w+|(?:CPU|IO|Memory|Tasks|Log|Syslog)[A-Z]\w*)$/;
+  /^(?:Description|Documentation|TimeoutStop(?:Sec|FailureMode)|TimeoutAbortSec|Nice|(?:CPU|IO|IP|Memory|Tasks)Accounting|LogLevelMax|LogRateLimit\w{1,16}|SyslogIdentifier)$/;
 
 /** Nobody but us drops in over a unit of ours: a condition, another exit code or another environment is enough to disarm it. */
 function judgeOverrides(unit: UnitState): readonly Finding[] {
   return unit.dropIns.flatMap(({ path, sets }) => {
-    const changed = sets.filter((name) => !harmless.test(name));
+    const changed = sets.filter(
+      (name) => !harmless.test(name) && !(name === 'Environment' && givesProxies(unit, path)),
+    );
     if (changed.length === 0) return [];
     return [
       buildUnitFinding(
@@ -63,6 +83,7 @@ function judgeOverrides(unit: UnitState): readonly Finding[] {
         `${path} changes ${changed.join(', ').slice(0, 300)} of ${unit.name}`,
         'no drop-in',
         path,
+        perUnit,
       ),
     ];
   });

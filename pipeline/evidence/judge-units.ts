@@ -84,12 +84,24 @@ function pathsOf(program: string, value: string): readonly string[] {
 /** By these the loader runs somebody else's code in a program (ld.so(8)). */
 const loaderVariables: ReadonlySet<string> = new Set(['LD_PRELOAD', 'LD_AUDIT', 'LD_LIBRARY_PATH']);
 
+/** Escapes and specifiers in a name may make it any. */
+function reachesLoader(name: string): boolean {
+  return loaderVariables.has(name) || /[\\%$]/.test(name);
+}
+
+/** What a command sets itself, behind env or in the words of a shell. */
+function variablesSet({ value, file }: UnitState['settings'][number]): UnitState['environment'] {
+  return [...loaderVariables]
+    .filter((name) => new RegExp(`(?:^|[^\\w])${name}=`).test(value))
+    .map((name) => ({ name, file }));
+}
+
 function judgeVariables(unit: UnitState): readonly Finding[] {
   const passed = settingsOf(unit, 'PassEnvironment').flatMap(({ value, file }) =>
     value.split(/[\s"']+/).map((name) => ({ name, file })),
   );
-  return [...unit.environment, ...passed]
-    .filter(({ name }) => loaderVariables.has(name))
+  return [...unit.environment, ...passed, ...settingsOf(unit, 'ExecStart').flatMap(variablesSet)]
+    .filter(({ name }) => reachesLoader(name))
     .map(({ name, file }) =>
       buildUnitFinding(
         'unit.preload',
@@ -147,7 +159,7 @@ function reachesUsr(name: string, value: string): boolean {
 // --- What reaches into all services ------------------------------------------------------------------------------------------
 
 function judgePreload({ preload, managerEnvironment }: Evidence['units']): readonly Finding[] {
-  const given = managerEnvironment.filter(({ name }) => loaderVariables.has(name));
+  const given = managerEnvironment.filter(({ name }) => reachesLoader(name));
   return [
     ...preload.map((path) => ({ actual: path, message: `/etc/ld.so.preload puts ${path} into every program` })),
     ...given.map(({ name, file }) => ({

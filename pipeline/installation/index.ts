@@ -9,7 +9,7 @@ export {
   listInstallation,
   payload,
 } from './installation.ts';
-export { dropInPath, isOwnDropIn, isOwnUnit, ownUnits, requiredUnits } from './own-units.ts';
+export { dropInPath, isOwnDropIn, isOwnUnit, ownUnits, requiredUnits, startingLinks } from './own-units.ts';
 export { home, places, unitDirectory } from './places.ts';
 export { judgeUserData, type UserDataRoom } from './user-data.ts';
 export { mergingUnits, unitHeader } from './units.ts';

@@ -1,5 +1,5 @@
 import { splitCommand } from '../formats/systemd-unit/index.ts';
-import { dropInName, type InstallationSettings } from './installation.ts';
+import { dropInName, type InstallationSettings, listInstallation } from './installation.ts';
 import { unitDirectory } from './places.ts';
 import { listDropIns, listUnits } from './units.ts';
 
@@ -34,6 +34,13 @@ function storesNamed(text: string): readonly string[] {
   if (stores.some((store) => /\p{Cc}/u.test(store))) return [];
   return stores.map((store) => store.replaceAll('%%', '%').replaceAll('$$', '$'));
 }
+
+/** Links by which targets start a unit of ours. */
+export function startingLinks(name: string): readonly string[] {
+  return ownLinks.filter(({ target }) => target === `${unitDirectory}/${name}`).map(({ path }) => path);
+}
+
+const ownLinks = listInstallation({ strict: false, enforce: false, stores: [anyStore] }).links;
 
 /** Where our drop-in over a unit of others lies. */
 export function dropInPath(unit: string): string {

@@ -227,6 +227,10 @@ function refresh({ stores }: InstallationSettings): readonly Unit[] {
         Service: [
           '# Servers have five minutes to answer. What is killed has written nothing.',
           ...oneshotWithin(900),
+          '# Stores are strangers: what they send must cost the node nothing else.',
+          'MemoryMax=1G',
+          'MemorySwapMax=0',
+          'OOMScoreAdjust=1000',
           `ExecStart=${places.program} trust refresh ${given} --state ${places.state} ${stores.map((store) => `--from ${quoteArgument(store)}`).join(' ')}`,
           ...clean,
           'NoNewPrivileges=yes',

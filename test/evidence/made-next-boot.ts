@@ -136,8 +136,8 @@ export async function makeNextNode(a: MadeSlot, b: MadeSlot): Promise<MadeNode> 
     '/dev/block/8:0': makeDisk({ a: attributesOf(a.flags), b: attributesOf(b.flags) }),
     '/dev/block/8:3': usrA.bytes,
     '/dev/block/8:4': usrB.bytes,
-    '/boot/flatcar/vmlinuz-a': kernel(a, usrA.hash),
-    '/boot/flatcar/vmlinuz-b': kernel(b, usrB.hash),
+    '/boot/flatcar/vmlinuz-a': { content: kernel(a, usrA.hash), inode: 11, device: '8:1' },
+    '/boot/flatcar/vmlinuz-b': { content: kernel(b, usrB.hash), inode: 12, device: '8:1' },
   };
 }
 

@@ -57,8 +57,12 @@ export const stockNode: MadeNode = {
 
 /** The same node with what `node install` writes. */
 export function installedWith(settings: InstallationSettings): MadeNode {
-  const { files } = listInstallation(settings);
-  return { ...stockNode, ...Object.fromEntries(files.map(({ path, content }) => [path, content])) };
+  const { files, links } = listInstallation(settings);
+  return {
+    ...stockNode,
+    ...Object.fromEntries(files.map(({ path, content }) => [path, content])),
+    ...Object.fromEntries(links.map(({ path, target }) => [path, { link: target }])),
+  };
 }
 
 export const installedNode = installedWith({ strict: false, enforce: false, stores: ['oci:registry.example/nodes'] });

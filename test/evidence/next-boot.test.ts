@@ -52,6 +52,17 @@ function digestOf(of: NextBoot): string {
   return identityDigest(own.identity).hex;
 }
 
+/** The kernel of the slot with another byte in it, which nothing of its header tells. */
+function withOtherKernel(placed: { readonly device?: string }): MadeNode {
+  const path = '/boot/flatcar/vmlinuz-b';
+  const own = honest[path];
+  if (typeof own !== 'object' || !('content' in own) || !(own.content instanceof Uint8Array))
+    throw new TypeError('no kernel');
+  const content = Buffer.from(own.content);
+  content[4000] = 1;
+  return { ...honest, [path]: { ...own, content, ...placed } };
+}
+
 const mergedBy = async (node: MadeNode) => (await collect(node)).sysexts.merged.value;
 const sda = '/sys/devices/pci0/block/sda';
 const mounts = '/proc/self/mountinfo';
@@ -157,9 +168,14 @@ describe('What contradicts itself', () => {
 
 describe('The kernel', () => {
   test('must be the one of the node set', async () => {
-    const kernel = Buffer.from(honest['/boot/flatcar/vmlinuz-b'] as Buffer);
-    kernel[4000] = 1;
-    expect(await codesOf({ ...honest, '/boot/flatcar/vmlinuz-b': kernel })).toEqual(['next-boot.kernel']);
+    expect(await codesOf(withOtherKernel({}))).toEqual(['next-boot.kernel']);
+  });
+
+  test('must lie on the EFI partition itself: what is mounted below /boot is not what GRUB loads', async () => {
+    const over = replace(honest, mounts, /$/, '90 22 8:9 /good /boot/flatcar rw - ext4 /dev/sda9 rw\n');
+    expect((await collect(over)).unread.map(({ code }) => code)).toEqual(['unavailable.boot-kernel']);
+    const beside = await collect(withOtherKernel({ device: '8:9' }));
+    expect(beside.unread.map(({ code }) => code)).toEqual(['unavailable.boot-kernel']);
   });
 
   test('must be there', async () => {

@@ -70,9 +70,10 @@ describe('Units that are as they should be', () => {
       }),
     ],
     [
-      'a node whose administrator limits our units, and binds what is not /usr',
+      'a node whose administrator makes our units polite, gives all services a proxy, and binds what is not /usr',
       change(installedNode, {
-        [`${etc}/nodeproof-join.service.d/50-patience.conf`]: '[Service]\nTimeoutStartSec=300\nMemoryMax=1G\n',
+        [`${etc}/nodeproof-join.service.d/50-polite.conf`]: '[Service]\nNice=5\nTimeoutStopSec=20\n',
+        [`${etc}/service.d/10-proxy.conf`]: '[Service]\nEnvironment=HTTPS_PROXY=http://a no_proxy=b%%20c\n',
         [`${etc}/containerd.service.d/50-bind.conf`]: '[Service]\nBindPaths=/mnt/containerd:/var/lib/containerd\n',
       }),
     ],
@@ -516,6 +517,46 @@ const lies: Readonly<Record<string, readonly [code: string, node: MadeNode]>> = 
     },
   ],
   'every program gets a library': ['unit.preload', { ...installedNode, '/etc/ld.so.preload': '# a\n/mnt/evil.so\n' }],
+  'kubelet gets a library by a name that systemd makes whole': [
+    'unit.preload',
+    dropIn('kubelet.service', '[Service]\nEnvironment=LD_PRE%iLOAD=/opt/evil.so\n'),
+  ],
+  'kubelet gets a library by an escaped name': [
+    'unit.preload',
+    dropIn('kubelet.service', '[Service]\nEnvironment="\\x4cD_PRELOAD=/opt/evil.so"\n'),
+  ],
+  'kubelet gets a library from env': [
+    'unit.preload',
+    dropIn(
+      'kubelet.service',
+      '[Service]\nExecStart=\nExecStart=/usr/bin/env LD_PRELOAD=/usr/lib/evil.so /usr/bin/kubelet\n',
+    ),
+  ],
+  'every service gets a library by an escaped name': [
+    'unit.preload',
+    {
+      ...installedNode,
+      '/etc/systemd/system.conf.d/x.conf': '[Manager]\nDefaultEnvironment="\\x4cD_PRELOAD=/mnt/evil.so"\n',
+    },
+  ],
+  'nothing starts the timer of the look': [
+    'unit.missing',
+    change(installedNode, { [`${etc}/timers.target.wants/nodeproof-check.timer`]: undefined }),
+  ],
+  'what starts the watch leads elsewhere': [
+    'unit.missing',
+    {
+      ...installedNode,
+      [`${etc}/multi-user.target.wants/nodeproof-check.path`]: { link: `${etc}/nodeproof-next-boot.path` },
+    },
+  ],
+  'a look has no time to end': ['unit.hollowed', dropIn('nodeproof-check.service', '[Service]\nTimeoutStartSec=1us\n')],
+  'a look has no room to end': ['unit.hollowed', dropIn('nodeproof-check.service', '[Service]\nMemoryMax=1M\n')],
+  'a look may not compile': [
+    'unit.hollowed',
+    dropIn('nodeproof-check.service', '[Service]\nMemoryDenyWriteExecute=yes\n'),
+  ],
+  'the guard sees other mounts': ['unit.hollowed', dropIn('nodeproof-guard.service', '[Service]\nLogNamespace=x\n')],
   'kubelet has another root': ['unit.other-root', dropIn('kubelet.service', '[Service]\nRootDirectory=/mnt\n')],
   'kubelet has another file system over its program': [
     'unit.other-root',

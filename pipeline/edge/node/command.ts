@@ -6,7 +6,8 @@ import { lookUp } from './system-call.ts';
 
 const commands = {
   'dmsetup-table': ['dmsetup', 'table'],
-  'dmsetup-status': ['dmsetup', 'status'],
+  // Without it thin pools would write what they hold back, and one that is stalled would hold us up.
+  'dmsetup-status': ['dmsetup', 'status', '--noflush'],
   losetup: ['losetup', '--json', '--output', 'NAME,MAJ:MIN,BACK-FILE,BACK-INO,BACK-MAJ:MIN,OFFSET,AUTOCLEAR'],
 } as const satisfies Record<NodeCommand, readonly string[]>;
 
