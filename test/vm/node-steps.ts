@@ -31,7 +31,7 @@ ${untilLookedAt}
 rm -f /var/lib/kubeadm-ran
 systemctl reset-failed
 systemctl start kubeadm.service && echo started
-sleep 1
+for attempt in $(seq 30); do [ "$(systemctl is-active kubeadm.service)" = active ] || break; sleep 1; done
 ${tell}`;
 
 export type Outcome = {
