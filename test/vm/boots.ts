@@ -19,14 +19,14 @@ const mergeInInitrd = `cat >"$ROOT/var/lib/initrd-merge" <<'END'
 #!/bin/sh
 /usr/lib/systemd/systemd-udevd --daemon
 udevadm trigger && udevadm settle
-SYSTEMD_IN_INITRD=0 systemd-sysext merge
+systemd-sysext merge
 udevadm control --exit
 END
 chmod 0755 "$ROOT/var/lib/initrd-merge"`;
 
 const nodeproof = places.program;
 
-/** How the node of the lies is installed once they are told. */
+/** Once the lies are told: what an operator does to the installation. */
 const lifeOfAnInstallation = {
   'install again': `${nodeproof} node install`,
   enforce: `${nodeproof} node install --enforce >/dev/null
@@ -57,7 +57,7 @@ export const starts = {
           ...(undo === null ? [] : [[`after ${name}`, withJoin(undo)]]),
         ]),
       ),
-      steered: 'ls /var/lib/steered',
+      steered: '[ ! -e /var/lib/steered ] || echo steered',
       ...lifeOfAnInstallation,
     },
   },
@@ -66,7 +66,7 @@ export const starts = {
 cp "$M/stranger.raw" "$M/shadow.raw" "$ROOT/var/lib/extensions/"
 cp "$M/hollow.raw" "$ROOT/etc/extensions/"
 echo ID=_any >"$ROOT/etc/extensions/loose/usr/lib/extension-release.d/extension-release.loose"`,
-    steps: { ...atBoot, programs: 'ls -d /opt/bin /usr/bin/stranger' },
+    steps: { ...atBoot, programs: 'ls -d /opt/bin /usr/bin/stranger 2>/dev/null' },
   },
   swapped: { edit: `cp "$M/kubernetes-rebuilt.raw" "$ROOT${kubernetes}"`, steps: atBoot },
   masked: { edit: 'ln -sf /dev/null "$ROOT/etc/extensions/kubernetes.raw"', steps: atBoot },
@@ -97,7 +97,7 @@ journalctl --boot --no-pager --output=cat --unit=nodeproof-next-boot.service`,
   steered: {
     edit: steer,
     append: () => 'systemd.setenv=BUN_OPTIONS=--preload=/root/steer.js',
-    steps: { ...atBoot, steered: 'ls /var/lib/steered' },
+    steps: { ...atBoot, steered: '[ ! -e /var/lib/steered ] || echo steered' },
   },
   'merged in the initrd': { edit: mergeInInitrd, steps: atBoot },
   'merged in the initrd with a stranger': {

@@ -116,6 +116,7 @@ const mark = '=== step ';
 function renderSteps(steps: Steps): string {
   return Object.entries(steps)
     .map(([name, script]) => `echo '${mark}${name}'\nbash <<'END OF STEP'\n${script}\nEND OF STEP\n`)
+    .concat(`echo '${mark}end'\n`)
     .join('');
 }
 
