@@ -1,6 +1,6 @@
 import { places } from '../../pipeline/installation/index.ts';
 import type { BootOptions, Machine } from './machine.ts';
-import { kubernetes, lies, settle, tell, untilLookedAt, withJoin } from './node-steps.ts';
+import { kubernetes, lies, settle, swap, tell, untilLookedAt, withJoin } from './node-steps.ts';
 
 /** A start of the installed node, after something was done to its disk. */
 export type Start = BootOptions & { readonly edit?: string };
@@ -51,12 +51,9 @@ export const starts = {
     steps: {
       ...atBoot,
       'next boot': verifyNextBoot,
-      ...Object.fromEntries(
-        lies.flatMap(({ name, lie, undo }) => [
-          [name, withJoin(lie)],
-          ...(undo === null ? [] : [[`after ${name}`, withJoin(undo)]]),
-        ]),
-      ),
+      ...Object.fromEntries(lies.map(({ name, lie, undo }) => [name, `${withJoin(lie)}\n${undo}`])),
+      'rid of them': withJoin(''),
+      [swap.name]: withJoin(swap.lie),
       steered: '[ ! -e /var/lib/steered ] || echo steered',
       ...lifeOfAnInstallation,
     },

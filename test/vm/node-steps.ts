@@ -74,8 +74,7 @@ export function readOutcome(said: string | undefined): Outcome {
 export type Lie = {
   readonly name: string;
   readonly lie: string;
-  /** The last one is not taken back. */
-  readonly undo: string | null;
+  readonly undo: string;
   readonly codes: readonly string[];
 };
 
@@ -155,11 +154,11 @@ export const lies: readonly Lie[] = [
     undo: 'umount /usr/bin/kubelet; systemctl unset-environment BUN_OPTIONS',
     codes: ['usr.mounted-over'],
   },
-  {
-    name: 'a sysext file that was swapped after the merge',
-    lie: `cp /root/kubernetes-rebuilt.raw /opt/extensions/new.raw; mv /opt/extensions/new.raw ${kubernetes}`,
-    // Whatever was started meanwhile keeps the mount that it was started from: that ends with a reboot.
-    undo: null,
-    codes: ['attestation.none', 'extension.swapped', 'node-set.none', 'sysext.digest'],
-  },
 ];
+
+/** This one ends with the next boot: whatever was started meanwhile keeps the mount that it was started from. */
+export const swap: Omit<Lie, 'undo'> = {
+  name: 'a sysext file that was swapped after the merge',
+  lie: `cp /root/kubernetes-rebuilt.raw /opt/extensions/new.raw; mv /opt/extensions/new.raw ${kubernetes}`,
+  codes: ['attestation.none', 'extension.swapped', 'node-set.none', 'sysext.digest'],
+};
