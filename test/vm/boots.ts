@@ -68,7 +68,6 @@ echo ID=_any >"$ROOT/etc/extensions/loose/usr/lib/extension-release.d/extension-
   swapped: { edit: `cp "$M/kubernetes-rebuilt.raw" "$ROOT${kubernetes}"`, steps: atBoot },
   masked: { edit: 'ln -sf /dev/null "$ROOT/etc/extensions/kubernetes.raw"', steps: atBoot },
   'without a guard': { edit: 'ln -sf /dev/null "$ROOT/etc/systemd/system/nodeproof-guard.service"', steps: atBoot },
-  expired: { edit: `cp "$ROOT/root/expired.yaml" "$ROOT${places.policy}"`, steps: atBoot },
   'told its usr hash twice': {
     append: ({ usrHash }: Machine) => `verity.usrhash=${'0'.repeat(64)} verity.usrhash=${usrHash}`,
     steps: atBoot,

@@ -70,17 +70,6 @@ describe.skipIf('missing' in vm)(`A node from its boot on${reason}`, () => {
     ['swapped', []],
     ['masked', ['attestation.none', 'extension.not-merged', 'node-set.none', 'sysext.missing', 'sysext.required']],
     ['without a guard', []],
-    [
-      'expired',
-      [
-        'attestation.none',
-        'extension.not-merged',
-        'node-set.none',
-        'policy.expired',
-        'sysext.missing',
-        'sysext.required',
-      ],
-    ],
     ['told its usr hash twice', []],
     ['of another build', []],
     ['steered', []],
