@@ -6,7 +6,7 @@ import { openLiveNode, openNodeDirectory, readStateFile } from '../edge/node/ind
 import type { EvidenceIdentity } from '../evidence/index.ts';
 import { places } from '../installation/index.ts';
 import { emptyState, parseState, type State } from '../policy/index.ts';
-import { identityDigest } from '../release/index.ts';
+import { identityDigest, type NodeIdentity } from '../release/index.ts';
 import type { World } from './world.ts';
 
 /** The running system, or the root that was named instead. Fault: file.*. */
@@ -35,8 +35,11 @@ export function readState(given: string | undefined, node: NodeWorld | undefined
  * releases are found by. Nothing where it has no identity.
  */
 export function listNodeDigests(own: EvidenceIdentity | { readonly findings: readonly unknown[] }): readonly Digest[] {
-  if ('findings' in own) return [];
-  const { sysexts, confexts } = own.identity;
+  return 'findings' in own ? [] : listIdentityDigests(own.identity);
+}
+
+export function listIdentityDigests(identity: NodeIdentity): readonly [own: Digest, ...members: readonly Digest[]] {
+  const { sysexts, confexts } = identity;
   const members = [...sysexts, ...confexts].map(({ sha256 }) => Digest.fromHex('sha256', sha256));
-  return [identityDigest(own.identity), ...members];
+  return [identityDigest(identity), ...members];
 }

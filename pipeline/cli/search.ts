@@ -3,7 +3,7 @@ import { type Digest, Fault } from '../core/index.ts';
 import { type DirectoryCache, openDirectoryCache, openDirectoryStore } from '../edge/store/index.ts';
 import type { BundleFile, Silence } from '../policy/index.ts';
 import { printable } from '../report/index.ts';
-import { BundleSearch, type Fetched, openBlobMemory } from '../store/index.ts';
+import { BundleSearch, type Fetched, type IntakeTerms, openBlobMemory, plainTerms } from '../store/index.ts';
 import { openProgress } from './progress.ts';
 import { openStores, type StoreOptions } from './stores.ts';
 import type { World } from './world.ts';
@@ -26,6 +26,7 @@ export async function searchStores<T>(
   options: SearchOptions,
   world: World,
   step: (search: BundleSearch) => Promise<T>,
+  terms: IntakeTerms = plainTerms,
 ): Promise<T> {
   const { cache: shown, from, offline } = options;
   const deadline = AbortSignal.timeout(parseTimeout(options) * 1000);
@@ -36,7 +37,7 @@ export async function searchStores<T>(
     ? [openDirectoryStore(resolve(world.directory, shown), shown)]
     : openStores(from, 'from', { ...options, deadline }, world, openBlobMemory(cache?.blobs ?? null));
   using progress = openProgress(world, 'asking the stores');
-  const result = await step(new BundleSearch(stores, isAlone ? null : cache, progress.tell));
+  const result = await step(new BundleSearch(stores, isAlone ? null : cache, progress.tell, terms));
   progress.end();
   if (cache !== null) tellTroubles(cache, world);
   return result;
@@ -60,33 +61,45 @@ function tellTroubles({ name, troubles }: DirectoryCache, world: World): void {
 
 const shownTroubles = 20;
 
-export type FoundMaterial = { readonly bundles: readonly BundleFile[]; readonly silences: readonly Silence[] };
+export type FoundMaterial = {
+  readonly bundles: readonly BundleFile[];
+  readonly silences: readonly Silence[];
+  /** How many bundles were not taken because nobody needs what they say. */
+  readonly unneeded: number;
+};
 
 /**
  * What stores have about digests, and about those that it leads on to, for a judgement.
  *
  * @param follow names the digests that bundles lead on to
+ * @param terms on which bundles are taken; whatever there is, unless they say otherwise
  */
 export async function searchMaterial(
   digests: readonly Digest[],
   options: SearchOptions,
   world: World,
   follow: (bundles: readonly BundleFile[]) => readonly Digest[],
+  terms?: IntakeTerms,
 ): Promise<FoundMaterial> {
-  const answers = await searchStores(options, world, async (search) => {
+  const ask = async (search: BundleSearch) => {
     const found = await search.ask(digests);
-    return [...found, ...(await search.askFurther(follow(found.flatMap(listBundles))))];
-  });
+    const answers = [...found, ...(await search.askFurther(follow(listBundles(found))))];
+    return { answers, unneeded: search.unneeded };
+  };
+  const { answers, unneeded } = await searchStores(options, world, ask, terms);
   const unanswered = answers.flatMap((answer) => answer.unanswered);
   return {
-    bundles: [...answers.flatMap(listBundles), ...answers.flatMap(listJunk)],
+    bundles: [...listBundles(answers), ...answers.flatMap(listJunk)],
+    unneeded,
     // A server that is down is so for every digest: one of a kind is told.
     silences: distinctBy(unanswered, ({ store, fault }) => `${store} ${fault.code}`),
   };
 }
 
-function listBundles({ bundles }: Fetched): readonly BundleFile[] {
-  return bundles.map(({ from, bundle }) => ({ name: from, bundle }));
+/** Each once, however many digests it is about. */
+function listBundles(answers: readonly Fetched[]): readonly BundleFile[] {
+  const found = answers.flatMap(({ bundles }) => bundles);
+  return distinctBy(found, ({ sha256 }) => sha256).map(({ from, bundle }) => ({ name: from, bundle }));
 }
 
 /** Junk is told where the digest is judged that it was offered for, and not in ten thousand other verdicts. */

@@ -105,6 +105,10 @@ export const limits = {
   /** Bytes of a trust pack and what it may carry. */
   trustPackBytes: 64 * MiB,
   trustPackBundles: 4096,
+  /** Room of a trust pack that what is added leaves: all but revocations to them, and what the node does not need yet to what it will. */
+  trustPackBytesForRevocations: 4 * MiB,
+  trustPackBytesForOwn: 16 * MiB,
+  trustPackBundlesForOwn: 1024,
   /** Bytes of a PEM file. */
   pemBytes: 64 * KiB,
   /** Bytes of a verity tree's level 0, which is held in memory: 32 GiB of data in 4 KiB blocks with SHA-256. */
@@ -148,10 +152,21 @@ export const limits = {
   storeFoundBytes: 256 * MiB,
   storeDescriptors: 4096,
   storePages: 64,
-  /** What one search over stores may give in all: bytes of bundles, digests that node sets lead on to, and junk that is told. */
+  /**
+   * What one search over stores may give in all: bytes of bundles that one store may have us hold, and as many of no use;
+   * digests that node sets lead on to, and junk that is told.
+   */
   searchBytes: 512 * MiB,
   searchMembers: 256,
   searchJunk: 4096,
+  /**
+   * Bytes of one bundle that a refresh takes: attest makes none larger, as GitHub takes none. Bytes of revocations, of node sets,
+   * and of other statements that it takes of one store: no trust pack has room for more.
+   */
+  refreshBundleBytes: 16 * MiB,
+  refreshBytes: 64 * MiB,
+  /** Node sets of releases that a node neither runs nor would boot next about whose files a refresh asks. */
+  refreshOtherSets: 4,
   /** Digests besides those asked for under which one run lists bundles in a cache: each is a file. */
   cachedSubjects: 1024,
   /** Bytes of one page of GitHub's API with the bundles in it, and of an address in it. */

@@ -1,18 +1,21 @@
-import { Fault, type Finding, type Json } from '../core/index.ts';
-import { type Attestation, type BundleFile, type Claim, findingOf, readClaims } from './attestation.ts';
+import { Fault, type Finding } from '../core/index.ts';
+import type { NodeIdentity } from '../release/index.ts';
+import { type Attestation, type BundleFile, type Claim, findingOf, isNodeSet, readClaims } from './attestation.ts';
 import { nodeKinds } from './node-bundles.ts';
 import { parseRevocations } from './rules/revocation.ts';
-import type { Revocation } from './schema.ts';
+import type { Policy, Revocation } from './schema.ts';
 import { claimsOfKind, openShelf } from './shelf.ts';
 import { type Offer, type PackedKind, siftClaims } from './sift.ts';
+import { buildSignedUnits, ownBy, type SignedUnit } from './signed-units.ts';
 import type { Situation } from './situation.ts';
 import { payloadSha256 } from './statements.ts';
+import { isBelowFloor } from './version.ts';
 
 /** What of an offer was signed since a trust pack was made, and what is not that. */
 export type SignedSince = {
-  /** One bundle of each statement and signer that the pack lacks, by kind and in the order of the offer. */
-  readonly taken: readonly { readonly kind: PackedKind; readonly bundle: Json }[];
-  /** How many bundles are of statements that no verdict on a node looks at. */
+  /** One bundle of each statement and signer that the pack lacks, in units, what matters most first. */
+  readonly units: readonly SignedUnit[];
+  /** How many bundles are of statements that no verdict on the node looks at, or ever will under this policy. */
   readonly unneeded: number;
   /** Why each of the others does not count. */
   readonly passedOver: readonly Finding[];
@@ -26,10 +29,15 @@ export type SignedSince = {
  * cannot fill it with copies of one statement. Faults: revocation.field, where the pack itself has a revocation that cannot
  * be read.
  *
- * @param offered bundles that are not in the pack
+ * @param offered what stores gave, with whatever the pack has of it
+ * @param own what the node runs, and what its next boot would run, as far as that is known
  * @param situation with the pack alone as material
  */
-export function pickSignedSince(offered: readonly BundleFile[], situation: Situation): SignedSince {
+export function pickSignedSince(
+  offered: readonly BundleFile[],
+  own: readonly NodeIdentity[],
+  situation: Situation,
+): SignedSince {
   const { policy } = situation;
   const pack = openShelf(situation);
   const { claims, unreadable } = readClaims(offered);
@@ -43,7 +51,8 @@ export function pickSignedSince(offered: readonly BundleFile[], situation: Situa
   const read = readRevocations(revocations.fresh);
   const revoked = [...pack.context.revocations, ...read.revocations];
   const nodeSets = sift('node-set', revoked, () => true);
-  const isPinned = pinnedBy([...nodeSets.packed, ...nodeSets.fresh.map(({ attestation }) => attestation)]);
+  const freshSets = nodeSets.fresh.filter(admissibleBy(policy, own));
+  const isPinned = pinnedBy([...nodeSets.packed, ...freshSets.map(({ attestation }) => attestation)]);
   const kinds = nodeKinds(policy);
   const provenance = sift(
     'provenance',
@@ -53,22 +62,30 @@ export function pickSignedSince(offered: readonly BundleFile[], situation: Situa
   const sboms = sift('sbom', revoked, (claim) => kinds.has('sbom') && isPinned(claim));
   const all = [revocations, nodeSets, provenance, sboms];
   const refused = all.flatMap((sifted) => sifted.refused);
-  const needed = all.reduce((sum, { fresh, known }) => sum + fresh.length + known, refused.length);
+  const looked = all.reduce((sum, { fresh, known }) => sum + fresh.length + known, refused.length);
+  const signed = {
+    revocations: read.offers,
+    nodeSets: { packed: nodeSets.packed, fresh: freshSets },
+    provenance: provenance.fresh,
+    sboms: sboms.fresh,
+  };
   return {
-    taken: [
-      ...take('revocation', read.offers),
-      ...take('node-set', nodeSets.fresh),
-      ...take('provenance', provenance.fresh),
-      ...take('sbom', sboms.fresh),
-    ],
-    unneeded: claims.length - needed,
+    units: buildSignedUnits(signed, own, policy.node),
+    unneeded: claims.length - looked + nodeSets.fresh.length - freshSets.length,
     passedOver: [...refused, ...unreadable.map(({ name, fault }) => findingOf(fault, name))],
     unreadRevocations: read.problems,
   };
 }
 
-function take(kind: PackedKind, offers: readonly Offer[]): SignedSince['taken'] {
-  return offers.map(({ claim }) => ({ kind, bundle: claim.file.bundle.json }));
+/** Sets of releases that the policy is past are never admitted again, and there are more of them every year. */
+function admissibleBy({ node }: Policy, own: readonly NodeIdentity[]): (offer: Offer) => boolean {
+  const { versionFloor } = node.os;
+  if (versionFloor === undefined) return () => true;
+  const isOwn = ownBy(own, node.match);
+  return ({ attestation }) =>
+    !isNodeSet(attestation) ||
+    isOwn(attestation) ||
+    !isBelowFloor(attestation.nodeSet.identity.os.versionId, versionFloor);
 }
 
 /** A pack with a revocation that cannot be read admits nobody: such a one is told, and stays out. */

@@ -9,6 +9,11 @@ export function compareVersions(left: string, right: string): number | undefined
   return 0;
 }
 
+/** A version that does not compare is below any floor. */
+export function isBelowFloor(version: string | null, floor: string): boolean {
+  return (compareVersions(version ?? '', floor) ?? -1) < 0;
+}
+
 function numbersOf(version: string): readonly number[] | undefined {
   return /^\d{1,9}(?:\.\d{1,9}){0,5}$/.test(version) ? version.split('.').map(Number) : undefined;
 }

@@ -5,5 +5,5 @@ export { renderInspection } from './inspection.ts';
 export { buildSarif, renderLint } from './lint.ts';
 export { renderFacts, renderSize, renderTable } from './page.ts';
 export { renderPolicy } from './policy.ts';
-export { buildRefreshDocument, type RefreshReport, renderRefresh } from './refresh.ts';
+export { buildRefreshDocument, isNeeded, type RefreshReport, renderRefresh } from './refresh.ts';
 export { buildVerdictDocument, renderVerdict, type VerdictReport } from './verdict.ts';

@@ -1,4 +1,5 @@
 import { Digest, limits } from '../core/index.ts';
+import type { Intake } from './intake.ts';
 import type { Found, FoundBundle } from './store.ts';
 
 /** Bytes that were seen before, by their digest: what is read has it, what is written may be forgotten. Neither fails. */
@@ -20,7 +21,7 @@ export type BundleCache = {
    */
   readonly remember: (bundles: readonly FoundBundle[], asked: readonly Digest[]) => Promise<void>;
   /** The bundles of a digest beside those that are known. Faults: those of a store. */
-  readonly recall: (digest: Digest, known: ReadonlySet<string>) => Promise<Found>;
+  readonly recall: (digest: Digest, known: ReadonlySet<string>, intake?: Intake) => Promise<Found>;
 };
 
 /** What one search saw, in front of a cache: a bundle about ten files is sent once. */

@@ -1,5 +1,6 @@
 import { type Digest, Fault, limits } from '../core/index.ts';
 import type { BundleCache } from './cache.ts';
+import { Intake, type IntakeTerms, plainTerms } from './intake.ts';
 import { runInLanes } from './lanes.ts';
 import type { BundleStore, Found, FoundBundle } from './store.ts';
 
@@ -22,16 +23,29 @@ export class BundleSearch {
   readonly #stores: readonly BundleStore[];
   readonly #cache: BundleCache | null;
   readonly #tell: (what: string) => void;
+  readonly #terms: IntakeTerms;
+  /** One for each place: no store uses up the room of another. */
+  readonly #intakes = new Map<string, Intake>();
   readonly #asked = new Set<string>();
   readonly #bundles = new Map<string, FoundBundle>();
   readonly #silent = new Map<BundleStore, Fault>();
-  readonly #bytesOf = new Map<string, number>();
   #junk = 0;
 
-  constructor(stores: readonly BundleStore[], cache: BundleCache | null, tell: (what: string) => void) {
+  constructor(
+    stores: readonly BundleStore[],
+    cache: BundleCache | null,
+    tell: (what: string) => void,
+    terms: IntakeTerms = plainTerms,
+  ) {
     this.#stores = stores;
     this.#cache = cache;
     this.#tell = tell;
+    this.#terms = terms;
+  }
+
+  /** How many bundles were not held because nobody needs what they say. */
+  get unneeded(): number {
+    return new Set([...this.#intakes.values()].flatMap(({ unneeded }) => [...unneeded])).size;
   }
 
   /** Asks for each digest that was not asked for yet. The same order of digests and stores gives the same order of bundles. */
@@ -66,8 +80,7 @@ export class BundleSearch {
     for (const store of this.#stores) {
       try {
         const found = await this.#find(store, digest);
-        for (const bundle of this.#takeAll(found, store.name))
-          if (!bundles.has(bundle.sha256)) bundles.set(bundle.sha256, bundle);
+        for (const bundle of this.#takeAll(found)) if (!bundles.has(bundle.sha256)) bundles.set(bundle.sha256, bundle);
         passedOver.push(...this.#countJunk(found.passedOver, store.name));
         unanswered.push(...found.unread.map((fault) => ({ store: store.name, fault })));
       } catch (error) {
@@ -82,7 +95,7 @@ export class BundleSearch {
     const silence = this.#silent.get(store);
     if (silence !== undefined) throw silence;
     try {
-      return await store.find(digest);
+      return await store.find(digest, this.#intakeOf(store.name));
     } catch (error) {
       // It was tried several times, with pauses: a search of many digests must end.
       if (error instanceof Fault && error.code.startsWith('network.')) this.#silent.set(store, error);
@@ -92,9 +105,10 @@ export class BundleSearch {
 
   async #addRecalled(answer: Fetched, cache: BundleCache): Promise<Fetched> {
     try {
-      const found = await cache.recall(answer.digest, new Set(answer.bundles.map(({ sha256 }) => sha256)));
+      const known = new Set(answer.bundles.map(({ sha256 }) => sha256));
+      const found = await cache.recall(answer.digest, known, this.#intakeOf(cache.name));
       const lost = [...found.passedOver, ...found.unread].map((fault) => ({ store: cache.name, fault }));
-      const bundles = [...answer.bundles, ...this.#takeAll(found, cache.name)];
+      const bundles = [...answer.bundles, ...this.#takeAll(found)];
       return { ...answer, bundles, unanswered: [...answer.unanswered, ...lost] };
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
@@ -113,19 +127,18 @@ export class BundleSearch {
     return room < 0 ? [] : [...faults.slice(0, room), more];
   }
 
-  /** The same bundle is held once, however many digests it is about; no store uses up the room of another. Fault: limit.search-bytes. */
-  #takeAll({ bundles }: Found, from: string): readonly FoundBundle[] {
+  #intakeOf(place: string): Intake {
+    const intake = this.#intakes.get(place) ?? new Intake(this.#terms);
+    this.#intakes.set(place, intake);
+    return intake;
+  }
+
+  /** The same bundle is held once, however many stores have it. */
+  #takeAll({ bundles }: Found): readonly FoundBundle[] {
     return bundles.map((bundle) => {
-      const known = this.#bundles.get(bundle.sha256);
-      if (known !== undefined) return known;
-      const totalBytes = (this.#bytesOf.get(from) ?? 0) + bundle.bytes.byteLength;
-      this.#bytesOf.set(from, totalBytes);
-      if (totalBytes > limits.searchBytes)
-        throw new Fault('limit.search-bytes', `Cannot take all bundles: want at most ${limits.searchBytes} bytes`, {
-          next: 'Verify fewer files at once',
-        });
-      this.#bundles.set(bundle.sha256, bundle);
-      return bundle;
+      const known = this.#bundles.get(bundle.sha256) ?? bundle;
+      this.#bundles.set(bundle.sha256, known);
+      return known;
     });
   }
 }

@@ -1,7 +1,12 @@
-import { Digest, exit, exitOf, Fault, type FaultCode, limits } from '../core/index.ts';
-import { parseBundle, type SigstoreBundle } from '../formats/sigstore-bundle/index.ts';
-import { parseStatement, subjectsOf } from '../formats/statement/index.ts';
+import { type Digest, exit, exitOf, Fault, type FaultCode, limits } from '../core/index.ts';
+import { Intake } from './intake.ts';
 import type { Found, FoundBundle } from './store.ts';
+
+/**
+ * Waits for room before a bundle of a known size is read, which is given back when it was; false where the bundle with this
+ * SHA-256 is known to be of no use.
+ */
+export type Reserve = (sizeBytes: number, sha256?: string) => Promise<boolean>;
 
 /**
  * Gathers what one store finds for one digest. The same bundle counts once; junk is told, and good bundles beside it stay.
@@ -9,6 +14,7 @@ import type { Found, FoundBundle } from './store.ts';
  */
 export class Findings {
   readonly #digests: readonly Digest[];
+  readonly #intake: Intake;
   readonly #bundles = new Map<string, FoundBundle>();
   readonly #passedOver: Fault[] = [];
   readonly #unread: Fault[] = [];
@@ -18,23 +24,32 @@ export class Findings {
 
   /**
    * @param digests the digest asked for, and those that it binds: a manifest's binds its layers'
+   * @param intake of the search; a find that is no part of one has an intake of its own
    * @param isMixed the place holds bundles about other things as well, which are no junk
    */
-  constructor(digests: readonly Digest[], { isMixed = false }: { readonly isMixed?: boolean } = {}) {
+  constructor(
+    digests: readonly Digest[],
+    intake: Intake = new Intake(),
+    { isMixed = false }: { readonly isMixed?: boolean } = {},
+  ) {
     this.#digests = digests;
+    this.#intake = intake;
     this.#isMixed = isMixed;
   }
 
   /**
    * Runs a step that reads one bundle, or null where something else is there; a Fault in it is told at the place and costs no
-   * other bundle. True where it was one.
+   * other bundle. True where it was one that is held.
    */
-  async attempt(from: string, read: () => Promise<Uint8Array | null>): Promise<boolean> {
+  async attempt(from: string, read: (reserve: Reserve) => Promise<Uint8Array | null>): Promise<boolean> {
+    using room = new DisposableStack();
     try {
       this.#checkRoom(0);
-      const bytes = await read();
-      if (bytes !== null) this.#add(parseFoundBundle(bytes, this.#digests, from));
-      return bytes !== null;
+      this.#intake.checkWaste();
+      const bytes = await read(async (...bundle) => room.use(await this.#intake.enter(...bundle)) !== null);
+      const found = bytes === null ? null : this.#intake.take(bytes, this.#digests, from);
+      if (found !== null) this.#add(found);
+      return found !== null;
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       if (this.#isMixed && error.code === 'store.subject') return false;
@@ -117,39 +132,5 @@ const withheld: ReadonlySet<string> = new Set([
   'store.pages',
   'limit.store-bundles',
   'limit.store-pages',
+  'limit.search-bytes',
 ]);
-
-/**
- * Reads what a store gave for a digest. A bundle about something else is refused here already: it would only be carried on.
- * Faults: store.subject, bundle.*, dsse.*, statement.*, json.*, base64.form.
- */
-function parseFoundBundle(bytes: Uint8Array, digests: readonly Digest[], from: string): FoundBundle {
-  const bundle = parseBundle(bytes);
-  const { predicateType, subjects, isAbout } = describeContent(bundle);
-  if (!digests.some(isAbout)) {
-    const wanted = digests[0] === undefined ? 'it' : Digest.format(digests[0]);
-    throw new Fault('store.subject', `Cannot use bundle: ${wanted} is not one of its subjects`);
-  }
-  return Object.freeze({ sha256: bundle.sha256, bytes, bundle, predicateType, subjects, from });
-}
-
-function describeContent({ content }: SigstoreBundle): {
-  readonly predicateType: string | null;
-  readonly subjects: readonly Digest[];
-  readonly isAbout: (digest: Digest) => boolean;
-} {
-  if (content.kind === 'message') {
-    const { digest: own } = content;
-    const subjects = own.algorithm === 'sha256' ? [own] : [];
-    return { predicateType: null, subjects, isAbout: (digest) => Digest.equals(own, digest) };
-  }
-  const statement = parseStatement(content.envelope.payload);
-  return {
-    predicateType: statement.predicateType,
-    subjects: statement.subject.flatMap(({ digest }) => {
-      const hex = digest['sha256'];
-      return hex === undefined ? [] : [Digest.fromHex('sha256', hex)];
-    }),
-    isAbout: (digest) => subjectsOf(statement, digest).length > 0,
-  };
-}

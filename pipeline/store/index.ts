@@ -1,7 +1,8 @@
 export type { ArtifactFile } from './artifact.ts';
 export { type BlobCache, type BundleCache, openBlobMemory } from './cache.ts';
 export { BundleSearch, type Fetched } from './fetch.ts';
-export { Findings } from './found.ts';
+export { Findings, type Reserve } from './found.ts';
+export { Intake, type IntakeTerms, plainTerms } from './intake.ts';
 export { runInLanes } from './lanes.ts';
 export {
   type Descriptor,

@@ -1,5 +1,6 @@
 import type { Digest, Fault } from '../core/index.ts';
 import type { SigstoreBundle } from '../formats/sigstore-bundle/index.ts';
+import type { Intake } from './intake.ts';
 import type { Publication } from './publication.ts';
 
 /**
@@ -12,8 +13,10 @@ export type BundleStore = {
   /**
    * The bundles that have this digest as a subject, within `limits.store*`. What is junk is passed over and told, so that
    * it neither admits nor hides a good one. Faults: network.*, store.*, config.*, file.*, where the store as a whole fails.
+   *
+   * @param intake of the search that this is a part of
    */
-  readonly find: (digest: Digest) => Promise<Found>;
+  readonly find: (digest: Digest, intake?: Intake) => Promise<Found>;
   /** What `put` would write, in its order, without asking the store. */
   readonly plan: (publication: Publication) => readonly PlannedWrite[];
   /** Writes what is not there yet: a second run writes nothing, a run after an interrupted one finishes it. */

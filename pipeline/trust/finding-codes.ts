@@ -9,6 +9,4 @@ export const findingCodes = Object.freeze({
   'trusted-root.field': 'a pinned trusted root has a field that is missing, unknown or malformed',
   'trust-pack.field': 'a trust pack has a field that is missing, unknown or malformed',
   'trust-pack.key': 'a trust pack carries a public key that can not be read',
-  'config.pack-full':
-    'a trust pack would hold more than one may: what was signed since does not fit beside what is there',
 } as const);

@@ -1,5 +1,5 @@
 export { type KeyPin, type RootPin, type Thresholds, type Trust, trustSchema } from './anchors.ts';
-export { extendTrustPack, isExtensionOf } from './extended-pack.ts';
+export { extendTrustPack, isExtensionOf, type PackUnit } from './extended-pack.ts';
 export { isGlob, matchesGlob } from './glob.ts';
 export {
   type Anchors,

@@ -17,3 +17,4 @@ export {
   verifyBundle,
 } from './verify-bundle.ts';
 export { type BundleInput, type VerifiedStatement, verifyStatement } from './verify-statement.ts';
+export { verifySigner } from './verify-signer.ts';

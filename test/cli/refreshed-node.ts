@@ -78,6 +78,7 @@ export type Refreshed = {
   readonly identity: string | null;
   readonly missingAnchors: readonly string[];
   readonly added: Readonly<Record<'nodeSets' | 'revocations' | 'provenance' | 'sboms', number>>;
+  readonly leftOut: Readonly<Record<'needed' | 'others', number>>;
   readonly unneeded: number;
   readonly passedOver: readonly { readonly code: string; readonly count: number; readonly message: string }[];
   readonly unreadRevocations: readonly { readonly code: string }[];

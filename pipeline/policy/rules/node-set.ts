@@ -1,7 +1,7 @@
 import type { Finding, Grade } from '../../core/index.ts';
 import type { NodeIdentity, NodeSet } from '../../release/index.ts';
 import type { NodeRequirements } from '../schema.ts';
-import { compareVersions } from '../version.ts';
+import { isBelowFloor } from '../version.ts';
 import { buildFinding } from './finding.ts';
 
 /** Judges what the signer said of a node set besides its identity: for whom and until when. */
@@ -93,8 +93,7 @@ function judgeOs(
   if (wanted.architectures !== undefined && !wanted.architectures.includes(os.architecture)) {
     differ('os.architecture', 'os.architecture', os.architecture, wanted.architectures.join(' or '));
   }
-  // A version that does not compare is below any floor.
-  if (wanted.versionFloor !== undefined && (compareVersions(os.versionId ?? '', wanted.versionFloor) ?? -1) < 0) {
+  if (wanted.versionFloor !== undefined && isBelowFloor(os.versionId, wanted.versionFloor)) {
     differ('os.version-floor', 'os.versionId', os.versionId, `${wanted.versionFloor} or newer`);
   }
   return findings;

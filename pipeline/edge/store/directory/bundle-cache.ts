@@ -131,7 +131,7 @@ export function openDirectoryCache(root: string, shown: string): DirectoryCache 
         }
       });
     },
-    recall: (digest, known) => findInLayout(digest, reader, null, known),
+    recall: (digest, known, intake) => findInLayout(digest, reader, intake, null, known),
     async [Symbol.asyncDispose]() {
       await last;
       await writer?.[Symbol.asyncDispose]();

@@ -28,10 +28,10 @@ export function openDirectoryStore(root: string, shown: string): BundleStore {
   const reader = readLayout(root, shown);
   return {
     name: `directory:${shown}`,
-    async find(digest) {
+    async find(digest, intake) {
       if (statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true)
         throw new Fault('file.missing', `Cannot read the store ${shown}: no such directory`, { where: shown });
-      return await findInLayout(digest, reader);
+      return await findInLayout(digest, reader, intake);
     },
     plan: planDirectory,
     put: (publication, tell) => putInDirectory(publication, root, shown, reader, tell),

@@ -5,6 +5,7 @@ import {
   type Found,
   Findings,
   indexPath,
+  type Intake,
   parseSubjectIndex,
   runInLanes,
 } from '../../../store/index.ts';
@@ -18,16 +19,18 @@ export type LayoutReader = {
 /**
  * Finds the bundles of a digest in the layout that pipeline/store/README.md describes: its index, then what that lists.
  *
+ * @param intake of the search that this is a part of
  * @param blobs asked before the place is; null for a place that is as near
  * @param known SHA-256 of bundles that are not wanted again
  */
 export async function findInLayout(
   digest: Digest,
   reader: LayoutReader,
+  intake?: Intake,
   blobs: BlobCache | null = null,
   known: ReadonlySet<string> = new Set(),
 ): Promise<Found> {
-  const findings = new Findings([digest]);
+  const findings = new Findings([digest], intake);
   const index = await reader.read(indexPath(digest), limits.storeIndexBytes);
   if (index === null) return findings.found();
   const { bundles } = parseSubjectIndex(index, digest);
@@ -37,7 +40,8 @@ export async function findInLayout(
     const path = blobPath(blob);
     const maxBytes = Math.min(sizeBytes, limits.bundleBytes);
     let read: Uint8Array | null = null;
-    const isBundle = await findings.attempt(reader.placeOf(path), async () => {
+    const isBundle = await findings.attempt(reader.placeOf(path), async (reserve) => {
+      if (!(await reserve(maxBytes, blob.hex))) return null;
       read = (await blobs?.read(blob, maxBytes)) ?? (await readBlob(reader, path, blob, maxBytes));
       return read;
     });

@@ -18,7 +18,7 @@ export function openWebDirectoryStore(base: URL, settings: HttpSettings, blobs: 
   };
   return {
     name,
-    async find(digest) {
+    async find(digest, intake) {
       const search = startSearch(settings);
       const reader: LayoutReader = {
         placeOf: (path) => new URL(path, root).href,
@@ -28,7 +28,7 @@ export function openWebDirectoryStore(base: URL, settings: HttpSettings, blobs: 
           return status === 404 ? null : bytes;
         },
       };
-      return await findInLayout(digest, reader, blobs);
+      return await findInLayout(digest, reader, intake, blobs);
     },
     plan: refuseWriting,
     put: async () => refuseWriting(),

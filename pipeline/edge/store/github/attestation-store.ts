@@ -5,6 +5,7 @@ import {
   type BundleStore,
   Findings,
   type Found,
+  type Intake,
   type PlannedWrite,
   type Publication,
   type PublishedBundle,
@@ -35,9 +36,9 @@ export function openAttestationStore(
     publication.bundles.map((bundle) => describe(wantRepository(name, place), bundle));
   return {
     name,
-    async find(digest) {
+    async find(digest, intake) {
       const client = await openGithubClient(access, startSearch(settings));
-      return await explainRefusal('attestations: read', () => findAttestations(client, name, place, digest));
+      return await explainRefusal('attestations: read', () => findAttestations(client, name, place, digest, intake));
     },
     plan,
     async put(publication, tell) {
@@ -68,12 +69,16 @@ async function findAttestations(
   name: string,
   place: { readonly owner: string; readonly repo: string | null },
   digest: Digest,
+  intake: Intake | undefined,
 ): Promise<Found> {
-  const findings = new Findings([digest]);
+  const findings = new Findings([digest], intake);
   let count = 0;
   return findings.readParts(name, readOwned(client, place, digest), (entries) =>
     runInLanes(entries, async (entry) => {
-      await findings.attempt(`${name} #${++count}`, async () => (await readAttestation(client, entry)).bytes);
+      await findings.attempt(`${name} #${++count}`, async (reserve) => {
+        await reserve(limits.githubAttestationBytes);
+        return (await readAttestation(client, entry)).bytes;
+      });
     }),
   );
 }

@@ -1,6 +1,6 @@
 import { decodeUtf8, type Digest, Fault, limits } from '../../../core/index.ts';
 import { parseJsonBytes } from '../../../formats/json/index.ts';
-import { Findings, type Found, runInLanes } from '../../../store/index.ts';
+import { Findings, type Found, type Intake, runInLanes } from '../../../store/index.ts';
 import { checkDigest } from '../directory/find.ts';
 import { checkVisible, type GithubClient } from './client.ts';
 import { explainRefusal } from './explain.ts';
@@ -13,8 +13,9 @@ export async function findInRelease(
   name: string,
   place: GithubTag,
   digest: Digest,
+  intake: Intake | undefined,
 ): Promise<Found> {
-  const findings = new Findings([digest], { isMixed: true });
+  const findings = new Findings([digest], intake, { isMixed: true });
   const release = await findRelease(client, place);
   if (release === null) {
     await checkVisible(client, place);

@@ -21,9 +21,9 @@ export function openReleaseStore(
   const name = `release:${place.owner}/${place.repo}@${place.tag}`;
   return {
     name,
-    async find(digest) {
+    async find(digest, intake) {
       const client = await openGithubClient(access, startSearch(settings));
-      return await explainRefusal('contents: read', () => findInRelease(client, name, place, digest));
+      return await explainRefusal('contents: read', () => findInRelease(client, name, place, digest, intake));
     },
     plan: (publication) => planFiles(publication).map((file) => describeAsset(place, file)),
     async put(publication, tell) {

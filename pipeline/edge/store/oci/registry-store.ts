@@ -7,6 +7,7 @@ import {
   Findings,
   type Found,
   indexType,
+  type Intake,
   isBundleType,
   manifestSubjects,
   manifestType,
@@ -19,6 +20,7 @@ import {
   type Publication,
   type PutReport,
   type RegistryPlan,
+  type Reserve,
   runInLanes,
 } from '../../../store/index.ts';
 import { type HttpSettings, startSearch } from '../http/request.ts';
@@ -40,8 +42,10 @@ export function openRegistryStore(
 ): BundleStore {
   return {
     name: `oci:${reference.name}`,
-    find: (digest) =>
-      findReferrers(new RegistryClient(reference, { ...access, scope: 'pull' }, startSearch(settings)), digest, blobs),
+    find: (digest, intake) => {
+      const client = new RegistryClient(reference, { ...access, scope: 'pull' }, startSearch(settings));
+      return findReferrers(client, digest, intake, blobs);
+    },
     plan: (publication) => describePlan(planRegistry(publication, [])),
     put: (publication, tell) =>
       putInRegistry(new RegistryClient(reference, { ...access, scope: 'pull,push' }, settings), publication, tell),
@@ -49,13 +53,18 @@ export function openRegistryStore(
 }
 
 /** Lists, reads each manifest, then its bundle. Where a listing failed, "none" is not known, and some are some. */
-async function findReferrers(client: RegistryClient, digest: Digest, blobs: BlobCache | null): Promise<Found> {
+async function findReferrers(
+  client: RegistryClient,
+  digest: Digest,
+  intake: Intake | undefined,
+  blobs: BlobCache | null,
+): Promise<Found> {
   const { descriptors, digests, faults } = await listReferrers(client, digest);
-  const findings = new Findings(digests);
+  const findings = new Findings(digests, intake);
   await runInLanes(descriptors, async (descriptor) => {
     const from = `${client.reference.name}@${descriptor.digest}`;
     const read: NamedBytes[] = [];
-    const isBundle = await findings.attempt(from, () => readBundle(client, descriptor, blobs, read));
+    const isBundle = await findings.attempt(from, (reserve) => readBundle(client, descriptor, blobs, read, reserve));
     if (isBundle) for (const { digest: name, bytes } of read) await blobs?.write(name, bytes);
   });
   const found = findings.found();
@@ -77,6 +86,7 @@ async function readBundle(
   descriptor: Descriptor,
   blobs: BlobCache | null,
   read: NamedBytes[],
+  reserve: Reserve,
 ): Promise<Uint8Array | null> {
   const digest = Digest.parse(descriptor.digest);
   const known = await blobs?.read(digest, limits.storeManifestBytes);
@@ -88,6 +98,7 @@ async function readBundle(
     throw new Fault('store.manifest', 'Cannot read bundle: the manifest has not exactly one layer that is a bundle');
   const name = Digest.parse(layer.digest);
   const maxBytes = Math.min(layer.size, limits.bundleBytes);
+  if (!(await reserve(maxBytes, name.hex))) return null;
   const bytes = (await blobs?.read(name, maxBytes)) ?? (await client.readBlob(name, maxBytes));
   read.push({ digest, bytes: manifest }, { digest: name, bytes });
   return bytes;
