@@ -66,17 +66,26 @@ describe.skipIf('missing' in vm)(`A node from its boot on${reason}`, () => {
     expect(said['programs']).toBe('');
   });
 
+  /** Nothing is merged then, so that every extension is missing. */
+  const unmerged = ['attestation.none', 'extension.not-merged', 'node-set.none', 'sysext.missing', 'sysext.required'];
+
   test.each([
-    ['swapped', []],
-    ['masked', ['attestation.none', 'extension.not-merged', 'node-set.none', 'sysext.missing', 'sysext.required']],
-    ['without a guard', []],
-    ['told its usr hash twice', []],
-    ['of another build', []],
-    ['steered', []],
-    ['merged in the initrd with a stranger', []],
-  ] as const)('runs nothing of a cluster where it is %s', async (name, codes) => {
-    const { ran, status, codes: found } = await outcomeOf(name);
-    expect({ ran, status, found }).toEqual({ ran: [], status: 'refuse', found: codes });
+    ['swapped', ['extension.refused-by-guard']],
+    ['masked', []],
+    ['without a guard', ['unit.masked']],
+    ['told its usr hash twice', ['command-line.usr-hash']],
+    ['of another build', ['os.usr-hash']],
+    ['steered', ['command-line.denied']],
+  ] as const)('merges and runs nothing of a cluster where it is %s', async (name, codes) => {
+    const { ran, merged, status, codes: found } = await outcomeOf(name);
+    const wanted = [...unmerged, ...codes].toSorted();
+    expect({ ran, merged, status, found }).toEqual({ ran: [], merged: [], status: 'refuse', found: wanted });
+  });
+
+  test('takes a merge of the initrd away where a stranger was in it, says detected, and does not join', async () => {
+    const { ran, merged, status } = await outcomeOf('merged in the initrd with a stranger');
+    expect({ ran, merged, status }).toEqual({ ran: [], merged: [], status: 'refuse' });
+    expect((await runOf('merged in the initrd with a stranger')).said['guard']).toMatch(/detected.*stranger/);
   });
 
   test('says on its console why it was refused, and what to do', async () => {
