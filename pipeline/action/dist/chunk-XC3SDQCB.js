@@ -1,0 +1,2 @@
+import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
+import{a as t}from"./chunk-PR3YB7DS.js";function o(n){let e=n.environment.SOURCE_DATE_EPOCH;if(e===void 0||e==="")return n.now();if(/^\d{1,11}$/.test(e))return new Date(Number(e)*1e3);throw new t("usage.source-date-epoch",`Cannot use SOURCE_DATE_EPOCH ${JSON.stringify(e.slice(0,40))}: want seconds since 1970`)}export{o as a};

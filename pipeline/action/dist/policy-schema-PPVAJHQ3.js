@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{$ as t}from"./chunk-OYKZXWEJ.js";import{h as m}from"./chunk-A37OGUMW.js";import"./chunk-OD5TIYU7.js";import"./chunk-LNRKN6ER.js";import"./chunk-2XIPVHAZ.js";import"./chunk-5LDCYGYF.js";import"./chunk-NSGNZUAH.js";import"./chunk-WAOC2IQW.js";import{k as o}from"./chunk-62AXULU3.js";import"./chunk-U57UL273.js";import"./chunk-CQN3NCSK.js";import"./chunk-LMWJ76UO.js";var p=async({world:r})=>(r.stdout.write(m(t())),o.admit);export{p as runPolicySchema};

@@ -1,0 +1,2 @@
+import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
+import{aa as t}from"./chunk-SEF4JZZC.js";import{h as m}from"./chunk-MRW2R4WG.js";import"./chunk-U2Y6RI4T.js";import"./chunk-RJMOX6FA.js";import"./chunk-S3TWD5S5.js";import"./chunk-U446S3EI.js";import"./chunk-F65K62JJ.js";import"./chunk-A3WRKYKC.js";import{k as o}from"./chunk-PR3YB7DS.js";import"./chunk-U57UL273.js";import"./chunk-CQN3NCSK.js";import"./chunk-LMWJ76UO.js";var p=async({world:r})=>(r.stdout.write(m(t())),o.admit);export{p as runPolicySchema};

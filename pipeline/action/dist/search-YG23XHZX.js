@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a,b}from"./chunk-HJ4HGZ52.js";import"./chunk-43UMD3O7.js";import"./chunk-GAFAQNEA.js";import"./chunk-A37OGUMW.js";import"./chunk-CMB7A73E.js";import"./chunk-2XIPVHAZ.js";import"./chunk-5LDCYGYF.js";import"./chunk-NSGNZUAH.js";import"./chunk-WAOC2IQW.js";import"./chunk-JFW2VTGY.js";import"./chunk-7HQBP47R.js";import"./chunk-62AXULU3.js";import"./chunk-LMWJ76UO.js";export{b as searchMaterial,a as searchStores};

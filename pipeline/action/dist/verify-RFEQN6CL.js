@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a}from"./chunk-LDIL7CKG.js";import"./chunk-47QCRZW7.js";import"./chunk-OYKZXWEJ.js";import"./chunk-A37OGUMW.js";import"./chunk-OD5TIYU7.js";import"./chunk-LNRKN6ER.js";import"./chunk-2XIPVHAZ.js";import"./chunk-5LDCYGYF.js";import"./chunk-NSGNZUAH.js";import"./chunk-WAOC2IQW.js";import"./chunk-P4OEHLC3.js";import"./chunk-7HQBP47R.js";import"./chunk-62AXULU3.js";import"./chunk-U57UL273.js";import"./chunk-CQN3NCSK.js";import"./chunk-LMWJ76UO.js";export{a as runVerify};
