@@ -6,8 +6,8 @@ export default defineConfig({
     include: ['test/vm/**/*.test.ts'],
     setupFiles: ['test/setup.ts'],
     globalSetup: ['test/vm/setup.ts'],
-    testTimeout: 1_800_000,
-    hookTimeout: 1_800_000,
+    testTimeout: 2_400_000,
+    hookTimeout: 2_400_000,
     fileParallelism: false,
     // Two machines at once on two cores.
     maxConcurrency: 2,

@@ -67,7 +67,7 @@ export type BootOptions = {
   readonly steps: Steps;
 };
 
-const patienceMilliseconds = 900_000;
+const patienceMilliseconds = 1_800_000;
 
 /**
  * Starts a machine from its disk, has it run the steps one after the other, and waits until it is switched off. What it
