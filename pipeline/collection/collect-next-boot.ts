@@ -94,7 +94,7 @@ function readKernel(world: NodeWorld, { partition, efiDevice }: BootSlot, { moun
     throw new Fault(
       'unavailable.boot-kernel',
       `Cannot read the kernel of the next boot: ${above?.mountPoint ?? path} is on another file system than ${bootDirectory}`,
-      { where: path, next: `Unmount what covers it` },
+      { where: path, next: 'Unmount what covers it' },
     );
   using source = world.openSource(path);
   return readKernelFile(source);

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -15,12 +15,12 @@ declare module 'vitest' {
   }
 }
 
+/** All that decides what the machine is. */
 const recipe = [
+  '../../samples/flatcar-layout.sh',
   'make-machine.sh',
   'minimal-init',
-  'root-units/case.service',
-  'root-units/ensure-sysext.service',
-  'root-units/kubeadm.service',
+  ...globSync('root-units/*', { cwd: import.meta.dirname }).sort(),
 ];
 
 /** Makes the machine, or takes the one that an earlier run made by the same recipe and left in VM_DIR or the user's cache. */

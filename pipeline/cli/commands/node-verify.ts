@@ -20,8 +20,8 @@ import { withTimeout, parseTimeout } from '../timeout.ts';
 import { inFile, parseTime, readInput, renderJson } from '../inputs.ts';
 import { addFound, readMaterial } from '../material.ts';
 import { openCache } from '../node-cache.ts';
-import { verifyNextBoot } from '../next-boot.ts';
 import { listNodeDigests, openNode, readState } from '../node-subject.ts';
+import type { verifyNextBoot } from '../next-boot.ts';
 import type { nodeVerifyCommand } from '../table.ts';
 import { type VerdictPurpose, VerdictRecord } from '../verdict-record.ts';
 import type { World } from '../world.ts';
@@ -48,7 +48,7 @@ export const runNodeVerify: Run<typeof nodeVerifyCommand> = async (request) => {
     const outcome = await asExit(mayStart, record, world, () =>
       withTimeout(seconds, (signal) =>
         options['next-boot']
-          ? verifyNextBoot(request, loaded, hashing, signal)
+          ? judgeNextBoot(request, loaded, hashing, signal)
           : judge(request, loaded, record, hashing, signal),
       ),
     );
@@ -75,6 +75,12 @@ async function asExit(
     world.stderr.write(renderError(error));
     return exit.unavailable;
   }
+}
+
+/** Its readers of disks and kernels are loaded only here: a verdict on what runs starts without them. */
+async function judgeNextBoot(...parameters: Parameters<typeof verifyNextBoot>): Promise<Exit> {
+  const nextBoot = await import('../next-boot.ts');
+  return await nextBoot.verifyNextBoot(...parameters);
 }
 
 async function judge(

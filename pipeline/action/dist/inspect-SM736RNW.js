@@ -1,0 +1,2 @@
+import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
+import{a}from"./chunk-QEW6KYUI.js";import"./chunk-BPR2RM3O.js";import"./chunk-KOG3DUGU.js";import"./chunk-VSMPM2IP.js";import"./chunk-UM2TKDOD.js";import"./chunk-WZCDYSU4.js";import"./chunk-MGH4E2Q5.js";import"./chunk-VNC3Y2DC.js";import"./chunk-PR3YB7DS.js";import"./chunk-LMWJ76UO.js";export{a as runInspect};

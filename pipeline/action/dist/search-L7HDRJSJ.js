@@ -1,0 +1,2 @@
+import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
+import{a,b}from"./chunk-NHXUK7IA.js";import"./chunk-BAR4SDME.js";import"./chunk-27U7QB6C.js";import"./chunk-MRW2R4WG.js";import"./chunk-ZEQANV5P.js";import"./chunk-S3TWD5S5.js";import"./chunk-U446S3EI.js";import"./chunk-F65K62JJ.js";import"./chunk-A3WRKYKC.js";import"./chunk-KOG3DUGU.js";import"./chunk-VNC3Y2DC.js";import"./chunk-PR3YB7DS.js";import"./chunk-LMWJ76UO.js";export{b as searchMaterial,a as searchStores};

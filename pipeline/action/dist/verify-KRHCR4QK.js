@@ -1,2 +1,0 @@
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
-import{a}from"./chunk-VEKNGR3X.js";import"./chunk-YRN73NZS.js";import"./chunk-SEF4JZZC.js";import"./chunk-MRW2R4WG.js";import"./chunk-U2Y6RI4T.js";import"./chunk-RJMOX6FA.js";import"./chunk-S3TWD5S5.js";import"./chunk-U446S3EI.js";import"./chunk-F65K62JJ.js";import"./chunk-A3WRKYKC.js";import"./chunk-YQNKK32D.js";import"./chunk-VNC3Y2DC.js";import"./chunk-PR3YB7DS.js";import"./chunk-U57UL273.js";import"./chunk-CQN3NCSK.js";import"./chunk-LMWJ76UO.js";export{a as runVerify};
